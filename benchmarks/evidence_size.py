@@ -25,7 +25,7 @@ from pytest_housekeeping.evidence import Repository, open_repository, stem
 from pytest_housekeeping.evidence.audit import with_artifacts
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
 from pytest_housekeeping.evidence.audit_model import Artifact, Audit, Chain
-from pytest_housekeeping.promotion.thin_command import thin
+from pytest_housekeeping.promotion.commands.thin import thin
 
 LIMIT_MB = 5.0
 # The proof of all that is there goes before a thinning; here it is not what is measured.

@@ -88,13 +88,13 @@ def _psql(arguments: list[str]) -> int:
 def _audit(given: argparse.Namespace) -> int:
     """What it takes to read evidence is imported here: the other commands need none of it."""
     if given.thin:
-        from pytest_housekeeping.promotion.thin_command import thin
+        from pytest_housekeeping.promotion.commands.thin import thin
 
         for line in thin(Path.cwd()):
             _out(f"{line}\n")
         return 0
     if given.html or given.population or given.at or given.json or given.since or given.until:
-        from pytest_housekeeping.promotion.index_command import Asked, index
+        from pytest_housekeeping.promotion.commands.index import Asked, index
 
         asked = {each.name: getattr(given, each.name) for each in fields(Asked)}
         told = index(Path.cwd(), Asked(**asked))
@@ -102,7 +102,7 @@ def _audit(given: argparse.Namespace) -> int:
         for line in told.said:
             _say(line)
         return 0 if told.good else 1
-    from pytest_housekeeping.promotion.audit_command import audit
+    from pytest_housekeeping.promotion.commands.audit import audit
 
     report = audit(Path.cwd(), target=given.target, name=given.hk_target)
     _out("".join(f"{line}\n" for line in report.lines))
@@ -110,7 +110,7 @@ def _audit(given: argparse.Namespace) -> int:
 
 
 def _approve(given: argparse.Namespace) -> int:
-    from pytest_housekeeping.promotion.approve_command import approve
+    from pytest_housekeeping.promotion.commands.approve import approve
 
     for line in approve(Path.cwd(), given.digest, target=given.hk_target):
         _out(f"{line}\n")
@@ -118,7 +118,7 @@ def _approve(given: argparse.Namespace) -> int:
 
 
 def _review(given: argparse.Namespace) -> int:
-    from pytest_housekeeping.promotion.review_command import review
+    from pytest_housekeeping.promotion.commands.review import review
 
     for line in review(Path.cwd(), given.run, given.found):
         _out(f"{line}\n")
@@ -128,7 +128,7 @@ def _review(given: argparse.Namespace) -> int:
 def _status_of_production(given: argparse.Namespace) -> int:
     if given.hk_fleet is not None:
         return _status_of_fleet(given)
-    from pytest_housekeeping.promotion.status_command import status
+    from pytest_housekeeping.promotion.commands.status import status
 
     report = status(Path.cwd(), target=given.hk_target, needs=given.needs)
     _out("".join(f"{line}\n" for line in report.lines))
@@ -145,7 +145,7 @@ def _status_of_fleet(given: argparse.Namespace) -> int:
 
 def _comment(given: argparse.Namespace) -> int:
     """Where there is something to post, its place below ``issues/`` is on standard output."""
-    from pytest_housekeeping.promotion import comment_command as command
+    from pytest_housekeeping.promotion.commands import comment as command
 
     project, told = given.project.strip("/"), given.pull_request
     request = command.read_request(*told, project=project) if told else None
@@ -164,7 +164,7 @@ def _comment(given: argparse.Namespace) -> int:
 
 
 def _adopt_drift(given: argparse.Namespace) -> int:
-    from pytest_housekeeping.promotion.adopt_command import adopt_drift
+    from pytest_housekeeping.promotion.commands.adopt import adopt_drift
 
     for line in adopt_drift(Path.cwd(), target=given.hk_target):
         _out(f"{line}\n")
@@ -182,7 +182,7 @@ def _init(given: argparse.Namespace) -> int:
 
 
 def _new(given: argparse.Namespace) -> int:
-    from pytest_housekeeping.promotion.new_command import new_migration
+    from pytest_housekeeping.promotion.commands.new import new_migration
 
     for line in new_migration(Path.cwd(), given.name):
         _out(f"{line}\n")
@@ -190,7 +190,7 @@ def _new(given: argparse.Namespace) -> int:
 
 
 def _objects(_: argparse.Namespace) -> int:
-    from pytest_housekeeping.promotion.objects_command import write_objects
+    from pytest_housekeeping.promotion.commands.objects import write_objects
 
     for line in write_objects(Path.cwd()):
         _out(f"{line}\n")

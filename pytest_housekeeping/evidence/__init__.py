@@ -16,30 +16,22 @@ its own module where it is needed:
 - ``compared_findings``: which of them are new, stand or are fixed; ``earlier_runs``: beside which
   runs; ``finding_model``: their fields in the audit
 - ``journal``: line by line while a run lives; ``leftovers``, ``recovery``: what a killed run left
-- ``git``: the repository; ``git_trust``: how git is run; ``git_answers``: what it need not be asked
-  again; ``git_errors``: what is said where it fails; ``git_objects``: reads evidence;
-  ``git_compare``: what differs from a commit; ``git_branch``: how evidence is committed, and why
-  nothing is lost; ``git_origin``: by which commits it has come; ``raw_log``: what the log tells of
-  files; ``shared_branch``: to what several clones add
-- ``decisions``: what people have approved or looked through; ``reviews``: what is still to be
-- ``signing``: sign a commit of evidence; ``signatures``: who has signed one
-- ``proof``: all evidence proved; ``committed``: what git holds of it; ``evidence_log``: what
-  commits tell of it; ``records``: each audit;
-  ``proof_chain``, ``proof_files``, ``proof_signatures``: their chain, all other files, who has
-  signed; ``repair``: the way back; ``run_entry``: what an index keeps of an audit
+- ``git``: the repository; what it holds of evidence, and how that is committed, signed and pushed
+- ``decisions``: what people have approved or looked through; ``signatures``: who has signed
+- ``proof``: all evidence proved, what is still to be looked through, and the way back; ``records``:
+  each audit as the proof reads it; ``run_entry``: what an index keeps of one
 - ``thinning``: staging's log begun anew, without what nobody asks about any more; ``thinned``: the
   line that is left of such an audit
-- ``fleet_record``: a run on many databases of one schema; ``fleet_standing``: how it leaves them;
-  ``fleet_files``: the files of such records; ``proof_fleets``: what is proved of them
+- ``fleet_record``: a run on many databases of one schema; ``fleet_standing``: how it leaves them
 - ``index``: all runs put together: what was changed, by whom, and whether that is all of it
 - ``finished``: a run that has ended, in one object for programs
 - ``remarks``: what machines are told of a run; ``places``: where in the project's files it stands
 - ``report``: an audit told to people, as HTML, in the terminal, on GitHub, after an incident
 """
 
-from pytest_housekeeping.evidence.git import Repository, open_repository
-from pytest_housekeeping.evidence.git_compare import Differences
-from pytest_housekeeping.evidence.git_objects import BRANCHES
+from pytest_housekeeping.evidence.git.compare import Differences
+from pytest_housekeeping.evidence.git.objects import BRANCHES
+from pytest_housekeeping.evidence.git.repository import Repository, open_repository
 from pytest_housekeeping.evidence.run_facts import (
     RunFacts,
     SourceFacts,

@@ -4,7 +4,7 @@ Every audit holds a sha256 over all of its own content and the digest of the aud
 edit no longer fits the audit's own digest; an edit that brings a new digest along, or a file that
 is gone, leaves the next audit pointing at a digest that nobody has. The newest audit has no
 successor yet, and a whole chain can be written anew: against both stands git, which keeps every
-audit on a branch that is only added to and never pushed by force (git_branch.py), and whose commits
+audit on a branch that is only added to and never pushed by force (git/branch.py), and whose commits
 tell which audit they have brought. proof.py looks at all of it.
 """
 
@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.evidence.git.repository import Repository
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Mode
 

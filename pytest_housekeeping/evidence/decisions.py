@@ -16,9 +16,9 @@ from enum import StrEnum
 from secrets import token_hex
 from typing import Any
 
-from pytest_housekeeping.evidence.evidence_log import changes_behind
-from pytest_housekeeping.evidence.git_branch import commit_files
-from pytest_housekeeping.evidence.git_objects import (
+from pytest_housekeeping.evidence.git.branch import commit_files
+from pytest_housekeeping.evidence.git.evidence_log import changes_behind
+from pytest_housekeeping.evidence.git.objects import (
     BRANCHES,
     DECISION_NAME,
     GitCommands,
@@ -27,9 +27,9 @@ from pytest_housekeeping.evidence.git_objects import (
     has_origin,
     objects,
 )
-from pytest_housekeeping.evidence.git_origin import all_origins
+from pytest_housekeeping.evidence.git.origin import all_origins
+from pytest_housekeeping.evidence.git.shared_branch import begin_again, contains, take_over
 from pytest_housekeeping.evidence.run_facts import utc_stamp
-from pytest_housekeeping.evidence.shared_branch import begin_again, contains, take_over
 
 LOG = "decisions"
 BRANCH = f"{BRANCHES}/{LOG}"

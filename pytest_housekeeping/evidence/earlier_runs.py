@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_housekeeping.evidence.git_objects import GitCommands, named_audits, objects
+from pytest_housekeeping.evidence.git.objects import GitCommands, named_audits, objects
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION, plain_audit, target_of
 from pytest_housekeeping.model import Level, Mode, TargetIdentity
 

@@ -17,8 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pytest_housekeeping.errors import EvidenceError, MisuseError
-from pytest_housekeeping.evidence.git_objects import GitCommands
-from pytest_housekeeping.evidence.signing import FIX
+from pytest_housekeeping.evidence.git.objects import GitCommands
+from pytest_housekeeping.evidence.git.signing import FIX
 
 PROGRAM = "ssh-keygen"
 _HEADERS = (b"gpgsig ", b"gpgsig-sha256 ")

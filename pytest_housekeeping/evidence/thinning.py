@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
-from pytest_housekeeping.evidence.git_branch import commit_files
-from pytest_housekeeping.evidence.git_objects import (
+from pytest_housekeeping.evidence.git.branch import commit_files
+from pytest_housekeeping.evidence.git.objects import (
     BRANCHES,
     GitCommands,
     files_at,

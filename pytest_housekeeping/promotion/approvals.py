@@ -11,8 +11,8 @@ from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.bound import Approval
 from pytest_housekeeping.evidence.decisions import Decision, Deed, decisions
-from pytest_housekeeping.evidence.git_branch import identity_of
-from pytest_housekeeping.evidence.git_objects import fetch_fix
+from pytest_housekeeping.evidence.git.branch import identity_of
+from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.signatures import Signer, require_program, signature_of
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.signers import approvers_of

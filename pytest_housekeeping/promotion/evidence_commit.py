@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, named
 from pytest_housekeeping.evidence import BRANCHES, stem
-from pytest_housekeeping.evidence.git_compare import blob_id
-from pytest_housekeeping.evidence.git_objects import REFUSED
+from pytest_housekeeping.evidence.git.compare import blob_id
+from pytest_housekeeping.evidence.git.objects import REFUSED
+from pytest_housekeeping.evidence.git.shared_branch import begin_again, continue_from, take_over
+from pytest_housekeeping.evidence.git.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.evidence.report.wording import outcome_word
-from pytest_housekeeping.evidence.shared_branch import begin_again, continue_from, take_over
-from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.attestation import (

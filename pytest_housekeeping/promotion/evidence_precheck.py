@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence.git_objects import fetch_fix
+from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement, error
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.proof import Proof
+    from pytest_housekeeping.evidence.proof.prove import Proof
 
 _GONE = "evidence-fault-gone"
 
@@ -21,9 +21,9 @@ def audits(context: RunContext) -> Judgement:
     """The committed evidence of the project is what its runs have written, and all of it."""
     if context.repository is None:
         return Verdict(examined=1, unit="settings"), "there is no repository, and no evidence"
-    from pytest_housekeeping.evidence.proof import SHALLOW, prove_evidence
+    from pytest_housekeeping.evidence.proof.prove import SHALLOW, prove_evidence
+    from pytest_housekeeping.evidence.proof.reviews import RULE as OPEN
     from pytest_housekeeping.evidence.report.display import plural
-    from pytest_housekeeping.evidence.reviews import RULE as OPEN
 
     config, repository = context.config, context.repository
     folder = repository.relative(config.root / config.audit)
@@ -54,7 +54,7 @@ def audits(context: RunContext) -> Judgement:
 
 def _of_the_earlier(context: RunContext) -> Iterator[Finding]:
     """What is wrong with the evidence of the target that everything is promoted to first."""
-    from pytest_housekeeping.evidence.proof import prove_evidence
+    from pytest_housekeeping.evidence.proof.prove import prove_evidence
 
     config, repository = context.config, context.repository
     if config.target.after and repository is not None:

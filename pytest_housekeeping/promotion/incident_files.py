@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence import utc_stamp
-from pytest_housekeeping.evidence.committed import incidents_of
+from pytest_housekeeping.evidence.git.committed import incidents_of
 from pytest_housekeeping.evidence.report.incident import incident_report
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import ALWAYS, ON_FAILURE

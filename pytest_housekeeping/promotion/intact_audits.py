@@ -43,7 +43,7 @@ def intact_audits(
 
 def _branches(repository: Repository, path: str, data: bytes) -> Iterator[str]:
     """Where a content stands under a path."""
-    from pytest_housekeeping.evidence.committed import contents, read_committed
+    from pytest_housekeeping.evidence.git.committed import contents, read_committed
 
     committed = read_committed(repository, path.rpartition("/")[0])
     oids = {oid for oid, content in contents(repository, committed) if content == data}

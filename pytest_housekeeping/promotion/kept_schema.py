@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.evidence.git_objects import fetch_fix
+from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:

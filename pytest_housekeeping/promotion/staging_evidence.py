@@ -19,8 +19,8 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import BASELINE
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import BRANCHES, Repository, stem
-from pytest_housekeeping.evidence.git_objects import contents_at
-from pytest_housekeeping.evidence.git_origin import origins_of
+from pytest_housekeeping.evidence.git.objects import contents_at
+from pytest_housekeeping.evidence.git.origin import origins_of
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.signatures import require_program, signer_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_backup
+from pytest_housekeeping.snapshot.copies.server import RestoreServer, start_restore_server
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema
@@ -14,8 +16,6 @@ from pytest_housekeeping.snapshot.fingerprint import (
 from pytest_housekeeping.snapshot.fingerprint_record import from_json, to_json
 from pytest_housekeeping.snapshot.problems import BackupFailed, BackupNotProved, SnapshotError
 from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
-from pytest_housekeeping.snapshot.proof import BackupProof, prove_backup
-from pytest_housekeeping.snapshot.restore_server import RestoreServer, start_restore_server
 from pytest_housekeeping.snapshot.roles import dump_roles
 
 __all__ = [

@@ -1,7 +1,7 @@
 """The catalogs in which a change is looked for, and what a row of each tells of.
 
 Those that all databases share are not among them, nor is what a role without privileges may not
-read: the queries of those are always asked (`query_table`).
+read: the queries of those are always asked (`queries/table.py`).
 """
 
 from __future__ import annotations

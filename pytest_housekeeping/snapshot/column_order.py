@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 NAME = "order of columns in "
-# Only the row of a column has its place behind the ACL (`relation_queries.COLUMNS`).
+# Only the row of a column has its place behind the ACL (`COLUMNS` of queries/relations.py).
 _COLUMN_FIELDS = 7
 _COLUMN = re.compile(r'"(?:[^"]|"")*"|[^,\s]+')
 

@@ -26,7 +26,7 @@ from pytest_housekeeping.snapshot.column_order import column_orders
 from pytest_housekeeping.snapshot.coverage import VERSION, Around, beyond
 from pytest_housekeeping.snapshot.privileges import describe_acl, read_every_privilege
 from pytest_housekeeping.snapshot.problems import SnapshotError
-from pytest_housekeeping.snapshot.query_table import Query
+from pytest_housekeeping.snapshot.queries.table import Query
 from pytest_housekeeping.snapshot.statements import Scope, all_answered, prepared, statements
 
 

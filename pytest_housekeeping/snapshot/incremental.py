@@ -39,7 +39,7 @@ from pytest_housekeeping.snapshot.fingerprint import (
     read_surroundings,
 )
 from pytest_housekeeping.snapshot.found_objects import as_a_whole, by_address
-from pytest_housekeeping.snapshot.query_table import AFTER_ANY_CHANGE, ALWAYS, IN_FULL_ALONE
+from pytest_housekeeping.snapshot.queries.table import AFTER_ANY_CHANGE, ALWAYS, IN_FULL_ALONE
 from pytest_housekeeping.snapshot.statements import (
     Scope,
     all_answered,

@@ -9,7 +9,6 @@ from typing import LiteralString
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.snapshot.database_queries import CONFIDENTIAL
 from pytest_housekeeping.snapshot.privileges import (
     Grant,
     describe_acl,
@@ -17,6 +16,7 @@ from pytest_housekeeping.snapshot.privileges import (
     in_order,
     read_every_privilege,
 )
+from pytest_housekeeping.snapshot.queries.database import CONFIDENTIAL
 from pytest_housekeeping.sql.identifiers import in_quotes, quoted
 
 _HEAD = """\

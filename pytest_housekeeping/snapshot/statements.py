@@ -15,8 +15,8 @@ from psycopg import sql
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.catalog_session import Row, named, results
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.query_table import Query, queries_for
-from pytest_housekeeping.snapshot.system_queries import VERSIONS
+from pytest_housekeeping.snapshot.queries.system import VERSIONS
+from pytest_housekeeping.snapshot.queries.table import Query, queries_for
 
 
 @dataclass(frozen=True, kw_only=True)

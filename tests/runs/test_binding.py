@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.promotion.approve_command import approve
+from pytest_housekeeping.promotion.commands.approve import approve
 from support.fresh_copy import git
 from support.production_project import Production
 from support.signing import new_key, signer_line

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.promotion.audit_command import audit
-from pytest_housekeeping.promotion.review_command import review
-from pytest_housekeeping.promotion.status_command import status
+from pytest_housekeeping.promotion.commands.audit import audit
+from pytest_housekeeping.promotion.commands.review import review
+from pytest_housekeeping.promotion.commands.status import status
 from support.fresh_copy import git
 from support.production_project import Production, merge_audit
 from support.signing import new_key, signer_line

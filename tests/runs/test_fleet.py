@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from pytest_housekeeping.promotion.audit_command import audit as prove
+from pytest_housekeeping.promotion.commands.audit import audit as prove
 from pytest_housekeeping.snapshot.dump import dump_schema
 from support.counted_git import CountedGit
 from support.fleet_project import FLEET, NAMES, fleet_of, outcomes, run

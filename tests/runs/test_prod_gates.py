@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.evidence import BRANCHES
-from pytest_housekeeping.promotion.index_command import Asked, index
+from pytest_housekeeping.promotion.commands.index import Asked, index
 from support.fresh_copy import git
 from support.production_project import PLAIN, Production, Rehearsal
 from support.staging_project import PROJECTS, Run

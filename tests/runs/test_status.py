@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pytest_housekeeping.errors import ProofFailed, ServerError
-from pytest_housekeeping.promotion.status_command import StatusReport, status
+from pytest_housekeeping.promotion.commands.status import StatusReport, status
 from support.fresh_copy import git
 from support.production_project import PASSWORD, Production
 

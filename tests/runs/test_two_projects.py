@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from pytest_housekeeping.promotion.audit_command import audit
+from pytest_housekeeping.promotion.commands.audit import audit
 from support.fresh_copy import ROOT, commit_all, git
 from support.staging_project import Project, Run
 from support.workflow_runner import load_job

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_housekeeping.promotion import second_session
-from pytest_housekeeping.snapshot import changed_part
+from pytest_housekeeping.snapshot.copies import changed_part
 
 _JUDGED: list[str] = []
 _next = second_session.SecondSession._next

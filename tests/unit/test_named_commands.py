@@ -17,7 +17,7 @@ COMMAND = re.compile(
 )
 # Where the target comes behind, in another place, or where the command is a form and no advice.
 APART = {
-    *("command_line.py", "evidence/finished.py", "evidence/proof_signatures.py"),
+    *("command_line.py", "evidence/finished.py", "evidence/proof/signatures.py"),
     *("evidence/report/plan_comment.py", "evidence/report/production.py"),
     "plugin/misplaced_options.py",
 }
@@ -38,10 +38,10 @@ def test_messages_name_the_target() -> None:
 
 def test_commands_find_a_database_of_a_fleet() -> None:
     """Its variables are the fleet's, and which database it is the list says."""
-    commands = sorted((PACKAGE / "promotion").glob("*_command.py"))
+    commands = sorted((PACKAGE / "promotion" / "commands").glob("*.py"))
     asking = {path.name: path.read_text(encoding="utf-8") for path in commands}
     asking = {name: text for name, text in asking.items() if "read_address(" in text}
-    assert {"adopt_command.py", "audit_command.py", "status_command.py"} <= asking.keys()
+    assert {"adopt.py", "audit.py", "status.py"} <= asking.keys()
     assert [name for name, text in asking.items() if "located(" not in text] == []
 
 

@@ -15,8 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from pytest_housekeeping.config import Target
+from pytest_housekeeping.evidence.git.signing import why_unsigned
 from pytest_housekeeping.evidence.signatures import signer_of
-from pytest_housekeeping.evidence.signing import why_unsigned
 from pytest_housekeeping.promotion.production.target_address import required
 from support.evidence_repository import new_repository
 from support.fresh_copy import ROOT

@@ -12,8 +12,8 @@ from pytest_housekeeping.checks.code.readers.extract import Extraction, extract
 from pytest_housekeeping.checks.code.readers.files import expression, is_passed_over
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, parse_boundaries
 from pytest_housekeeping.errors import MisuseError, ProofFailed
-from pytest_housekeeping.evidence.git import Repository
-from pytest_housekeeping.evidence.git_objects import objects
+from pytest_housekeeping.evidence.git.objects import objects
+from pytest_housekeeping.evidence.git.repository import Repository
 
 _LINK, _SUBMODULE = "120000", "160000"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pytest_housekeeping.evidence.fleet_record import FleetRecord, read_fleet_record
 from pytest_housekeeping.evidence.fleet_standing import counted, outcome_of_fleet, troubles
-from pytest_housekeeping.evidence.git_objects import (
+from pytest_housekeeping.evidence.git.objects import (
     GitCommands,
     evidence_refs,
     files_below,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_housekeeping.evidence.git_objects import GitCommands
+from pytest_housekeeping.evidence.git.objects import GitCommands
 from pytest_housekeeping.evidence.run_entry import RunEntry
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")

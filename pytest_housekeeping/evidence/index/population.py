@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.evidence.bound import SecondPerson
-from pytest_housekeeping.evidence.git_objects import GitCommands
+from pytest_housekeeping.evidence.git.objects import GitCommands
 from pytest_housekeeping.evidence.index.continuity import Between, Gap, gaps
 from pytest_housekeeping.evidence.index.moments import Period
 from pytest_housekeeping.evidence.index.people import Written, told_apart, written
-from pytest_housekeeping.evidence.proof import Proof
+from pytest_housekeeping.evidence.proof.prove import Proof
+from pytest_housekeeping.evidence.proof.reviews import RULE as EMERGENCY_OPEN
+from pytest_housekeeping.evidence.proof.reviews import reviews
 from pytest_housekeeping.evidence.records import Record
-from pytest_housekeeping.evidence.reviews import RULE as EMERGENCY_OPEN
-from pytest_housekeeping.evidence.reviews import reviews
 from pytest_housekeeping.evidence.run_entry import RunEntry
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from pytest_housekeeping.evidence.index.moments import Period
 from pytest_housekeeping.evidence.index.population import Change, Ground, population
-from pytest_housekeeping.evidence.proof import Proof
-from pytest_housekeeping.evidence.proof_signatures import RULE as UNSIGNED
+from pytest_housekeeping.evidence.proof.prove import Proof
+from pytest_housekeeping.evidence.proof.signatures import RULE as UNSIGNED
 from pytest_housekeeping.evidence.records import Record
 from pytest_housekeeping.evidence.run_entry import RunEntry
 from pytest_housekeeping.model import Level, Mode

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from pytest_housekeeping.evidence.git_objects import GitCommands, files_at
+from pytest_housekeeping.evidence.git.objects import GitCommands, files_at
 from pytest_housekeeping.evidence.records import Record
 from pytest_housekeeping.evidence.run_entry import Kept
 from pytest_housekeeping.sql.text import digest

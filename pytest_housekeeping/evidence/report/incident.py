@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import named
-from pytest_housekeeping.evidence.git_objects import BRANCHES
+from pytest_housekeeping.evidence.git.objects import BRANCHES
 from pytest_housekeeping.evidence.report.batch import TouchedRelation, destroyed_lines, touched
 from pytest_housekeeping.evidence.report.display import duration
 from pytest_housekeeping.evidence.report.opening import commit_url, web_address

@@ -25,8 +25,8 @@ from pytest_housekeeping.evidence.fleet_record import (
     fleet_json,
     read_fleet_record,
 )
-from pytest_housekeeping.evidence.git_objects import fleet_records
-from pytest_housekeeping.evidence.shared_branch import continue_from
+from pytest_housekeeping.evidence.git.objects import fleet_records
+from pytest_housekeeping.evidence.git.shared_branch import continue_from
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.evidence_commit import commit_signed, push

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence.committed import incidents_of
+from pytest_housekeeping.evidence.git.committed import incidents_of
 
 _HEAD = """\
 # pytest-housekeeping: pytest --hk-mode=staging proves this project's SQL files on a throwaway

@@ -14,7 +14,7 @@ from psycopg import sql
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.evidence.git_objects import fetch_fix
+from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
@@ -24,14 +24,14 @@ from pytest_housekeeping.promotion.kept_schema import kept_schema
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.snapshot.copies.proof import compare
+from pytest_housekeeping.snapshot.copies.restore import restored
+from pytest_housekeeping.snapshot.copies.server import start_restore_server
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Change, Difference, in_common
 from pytest_housekeeping.snapshot.extensions import extension_names
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.snapshot.proof import compare
-from pytest_housekeeping.snapshot.restore import restored
-from pytest_housekeeping.snapshot.restore_server import start_restore_server
 from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.sql.parser import parse
 

@@ -22,6 +22,9 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.known_copies import remember_copy
 from pytest_housekeeping.promotion.target import KeptFile
 from pytest_housekeeping.snapshot import RestoreServer
+from pytest_housekeeping.snapshot.copies.proof import prove_backup
+from pytest_housekeeping.snapshot.copies.server import extensions_to_leave_out
+from pytest_housekeeping.snapshot.copies.twin import Dumps, Twin, twin_of
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.dump_around import dump_around
 from pytest_housekeeping.snapshot.dump_difference import dump_difference
@@ -32,10 +35,7 @@ from pytest_housekeeping.snapshot.extensions import (
     without_extensions,
 )
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.proof import prove_backup
-from pytest_housekeeping.snapshot.restore_server import extensions_to_leave_out
 from pytest_housekeeping.snapshot.roles import dump_roles
-from pytest_housekeeping.snapshot.twin import Dumps, Twin, twin_of
 
 
 @dataclass(kw_only=True)

@@ -21,8 +21,8 @@ from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.server import build_facts
+from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.proof import BackupProof
 from pytest_housekeeping.sql.text import digest, digest_of_facts
 
 _RESTORES = f"{REHEARSE}::{RESULT}"

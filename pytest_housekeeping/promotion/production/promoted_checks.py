@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.evidence.git_objects import files_below, objects
+from pytest_housekeeping.evidence.git.objects import files_below, objects
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 

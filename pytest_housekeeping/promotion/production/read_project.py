@@ -11,10 +11,10 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.evidence import SourceFacts, open_repository
-from pytest_housekeeping.evidence.committed import ask_for_contents
-from pytest_housekeeping.evidence.git import Repository
-from pytest_housekeeping.evidence.git_compare import blob_id
-from pytest_housekeeping.evidence.proof import prove_evidence
+from pytest_housekeeping.evidence.git.committed import ask_for_contents
+from pytest_housekeeping.evidence.git.compare import blob_id
+from pytest_housekeeping.evidence.git.repository import Repository
+from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan

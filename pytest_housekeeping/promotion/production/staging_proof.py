@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping import __version__
 from pytest_housekeeping.errors import EvidenceError, ProofFailed, named
-from pytest_housekeeping.evidence.git_objects import fetch_fix
+from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import (
     Finding,

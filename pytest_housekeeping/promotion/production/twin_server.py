@@ -25,7 +25,7 @@ from pytest_housekeeping.server.embedded import nearest_embedded
 from pytest_housekeeping.server.given_roles import derived_password
 from pytest_housekeeping.server.staging_database import hand_over
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
-from pytest_housekeeping.snapshot.restore_server import given_restore_server, nearest_server
+from pytest_housekeeping.snapshot.copies.server import given_restore_server, nearest_server
 
 _EXTENSIONS: LiteralString = "SELECT extname::text FROM pg_catalog.pg_extension"
 

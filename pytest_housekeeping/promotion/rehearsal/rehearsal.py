@@ -30,10 +30,10 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.rehearsal.facts import Measurement, look_at
 from pytest_housekeeping.promotion.rehearsal.foreseen import foreseen_locks
 from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
+from pytest_housekeeping.snapshot.copies.proof import BackupProof
+from pytest_housekeeping.snapshot.copies.server import RESTORER
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
-from pytest_housekeeping.snapshot.proof import BackupProof
-from pytest_housekeeping.snapshot.restore_server import RESTORER
 from pytest_housekeeping.snapshot.same_changes import SchemaChange, unlike_changes, with_changes
 
 KnownRestore: TypeAlias = Callable[[bytes, Fingerprint, Callable[[], BackupProof]], BackupProof]

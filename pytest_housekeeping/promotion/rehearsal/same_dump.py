@@ -9,8 +9,8 @@ word of what PostgreSQL prints, pg_dump would write the same of it.
 from __future__ import annotations
 
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.snapshot.copies.twin import without_copy_alone
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.twin import without_copy_alone
 
 
 def dump_of_both(rehearsal: Rehearsal, committed: Fingerprint) -> bytes | None:

@@ -27,8 +27,8 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.standing_rows import StandingTable, tables_with_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
-from pytest_housekeeping.snapshot.spare_copy import SPARE
-from pytest_housekeeping.snapshot.twin import Twin
+from pytest_housekeeping.snapshot.copies.spare import SPARE
+from pytest_housekeeping.snapshot.copies.twin import Twin
 from pytest_housekeeping.sql.identifiers import unquoted
 
 # What made-up values can be refused for, and production's own need not be: class 22, data

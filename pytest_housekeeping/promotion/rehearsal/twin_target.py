@@ -13,12 +13,12 @@ from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target import KeptFiles
 from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.snapshot.copies.server import RESTORER
+from pytest_housekeeping.snapshot.copies.twin import Twin
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.incremental import EVERYTHING
-from pytest_housekeeping.snapshot.restore_server import RESTORER
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
-from pytest_housekeeping.snapshot.twin import Twin
 from pytest_housekeeping.sql.file import SqlFile
 
 HistoryRows = Callable[[Sequence[tuple[SqlFile, Applied]], int], Sequence[history.Row]]

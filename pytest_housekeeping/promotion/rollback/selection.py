@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.evidence.git_objects import fetch_fix
+from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
 from pytest_housekeeping.postgres.history import Row, in_effect
 from pytest_housekeeping.sql.layouts.numbered import same_version

@@ -19,6 +19,7 @@ from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rollback.backup_copy import BackupCopy
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.promotion.target import KeptFiles
+from pytest_housekeeping.snapshot.copies.twin import without_copy_alone
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
@@ -26,7 +27,6 @@ from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.own_ways_back import without_those_of
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.roles import dump_roles
-from pytest_housekeeping.snapshot.twin import without_copy_alone
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import rollbacks_folder
 from pytest_housekeeping.sql.path_names import whole_of

@@ -14,11 +14,11 @@ from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_backup, prove_result
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
-from pytest_housekeeping.snapshot.proof import BackupProof, prove_backup, prove_result
 from pytest_housekeeping.snapshot.roles import dump_roles
 
 _WHY = (

@@ -27,10 +27,10 @@ from pytest_housekeeping.server.embedded import (
 )
 from pytest_housekeeping.server.extensions import CONTRIB, available_extensions
 from pytest_housekeeping.snapshot import start_restore_server
+from pytest_housekeeping.snapshot.copies.proof import prove_backup
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
-from pytest_housekeeping.snapshot.proof import prove_backup
 from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.layout_ground import write

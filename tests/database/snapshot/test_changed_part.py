@@ -1,4 +1,4 @@
-"""Tests of snapshot/changed_part.py: a part shows what a whole restore, its oracle, shows."""
+"""Tests of snapshot/copies/changed_part.py: it shows what a whole restore, its oracle, shows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.snapshot import changed_part as module
-from pytest_housekeeping.snapshot import restore_lanes
-from pytest_housekeeping.snapshot.changed_part import changed_part
+from pytest_housekeeping.snapshot.copies import changed_part as module
+from pytest_housekeeping.snapshot.copies import lanes as restore_lanes
+from pytest_housekeeping.snapshot.copies.changed_part import changed_part
+from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_part_beside, prove_result
+from pytest_housekeeping.snapshot.copies.restore import restored_beside
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
-from pytest_housekeeping.snapshot.proof import BackupProof, prove_part_beside, prove_result
-from pytest_housekeeping.snapshot.restore import restored_beside
 from support.dependent_names import SETUP, STATEMENTS
 
 Connection = psycopg.Connection[tuple[Any, ...]]

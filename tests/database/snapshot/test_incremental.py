@@ -20,13 +20,13 @@ from pytest_housekeeping.snapshot import (
     catalog_rows,
     diff,
     incremental,
-    query_table,
     read_fingerprint,
 )
 from pytest_housekeeping.snapshot.catalog_rows import NotedRows
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.queries import table as query_table
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
 from pytest_housekeeping.snapshot.statements import Scope
 from support.ddl_chains import Chain, chains

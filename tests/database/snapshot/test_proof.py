@@ -1,4 +1,4 @@
-"""Tests of snapshot/proof.py: a backup that is whole is proved, one that is not is refused."""
+"""Tests of snapshot/copies/proof.py: a whole backup is proved, one that is not is refused."""
 
 from __future__ import annotations
 

@@ -8,11 +8,12 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.snapshot import restore_lanes, restore_script
+from pytest_housekeeping.snapshot.copies import lanes as restore_lanes
+from pytest_housekeeping.snapshot.copies import script as restore_script
+from pytest_housekeeping.snapshot.copies.script import run_schema
 from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import RestoreRefused
-from pytest_housekeeping.snapshot.restore_script import run_schema
 
 Superuser = psycopg.Connection[tuple[Any, ...]]
 # The body holds what pg_dump writes above an object; COPY writes a row of "\." with two of them.

@@ -11,11 +11,11 @@ import pytest
 from psycopg import sql
 
 from pytest_housekeeping.server import Server, StagingDatabase
+from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_result
+from pytest_housekeeping.snapshot.copies.script import run_script
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
-from pytest_housekeeping.snapshot.proof import BackupProof, prove_result
-from pytest_housekeeping.snapshot.restore_script import run_script
 
 Superuser = psycopg.Connection[tuple[Any, ...]]
 # With this path all of it works; pg_dump's text is restored with an empty one.

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Repository, open_repository
-from pytest_housekeeping.evidence.git_compare import blob_id
+from pytest_housekeeping.evidence.git.compare import blob_id
 
 BRANCH = "housekeeping/audit/staging"
 AUDIT = "ops/audit/staging_20270101T000000Z_a.json"
@@ -96,7 +96,7 @@ def unsettle(folder: Path) -> None:
 def test_a_folder_outside_of_any_repository_is_none_and_git_is_not_imported(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from pytest_housekeeping.evidence.git import open_repository\n"
+        "from pytest_housekeeping.evidence.git.repository import open_repository\n"
         "print(open_repository(Path('.')), 'git' in sys.modules)"
     )
     run = subprocess.run(
@@ -155,7 +155,7 @@ def test_no_git_program_names_the_remedy(tmp_path: Path) -> None:
     folder = project(tmp_path / "p")
     code = (
         "from pathlib import Path\n"
-        "from pytest_housekeeping.evidence.git import open_repository\n"
+        "from pytest_housekeeping.evidence.git.repository import open_repository\n"
         "from pytest_housekeeping.errors import EvidenceError\n"
         "try: open_repository(Path('.'))\n"
         "except EvidenceError as error: print(error.fix)"

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from pytest_housekeeping.evidence.git_answers import Answer, Answers
+from pytest_housekeeping.evidence.git.answers import Answer, Answers
 
 
 class Git:

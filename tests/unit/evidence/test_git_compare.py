@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.evidence import Repository, open_repository
-from pytest_housekeeping.evidence.git_compare import Differences
+from pytest_housekeeping.evidence.git.compare import Differences
 
 A, B = "sql/migrations/0001_a.sql", "checks/test_b.py"
 

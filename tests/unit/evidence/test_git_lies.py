@@ -13,9 +13,9 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.audit import with_artifacts
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.git_compare import blob_id
-from pytest_housekeeping.evidence.git_origin import Origin, all_origins, origins_of
-from pytest_housekeeping.evidence.proof import Proof, prove_evidence
+from pytest_housekeeping.evidence.git.compare import blob_id
+from pytest_housekeeping.evidence.git.origin import Origin, all_origins, origins_of
+from pytest_housekeeping.evidence.proof.prove import Proof, prove_evidence
 from pytest_housekeeping.evidence.signatures import signer_of
 from pytest_housekeeping.model import Mode
 from support.evidence_repository import LOGS, commit_runs, new_repository

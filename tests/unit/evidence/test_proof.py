@@ -9,8 +9,8 @@ import pytest
 
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.audit_model import Audit
-from pytest_housekeeping.evidence.committed import FileVersion
-from pytest_housekeeping.evidence.proof import prove_evidence
+from pytest_housekeeping.evidence.git.committed import FileVersion
+from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.evidence.records import Record, read_record
 from pytest_housekeeping.model import Mode
 from support.evidence_repository import LOGS, commit_runs, evidence_of, new_repository
@@ -149,7 +149,7 @@ def test_a_fault_in_each_of_100_runs_is_found_and_named(
             read[version] = read_record(version, data)
         return read[version]
 
-    monkeypatch.setattr("pytest_housekeeping.evidence.proof.read_record", read_once)
+    monkeypatch.setattr("pytest_housekeeping.evidence.proof.prove.read_record", read_once)
     what = {f"{number}": planted_in(evidence, number) for number in range(RUNS)}
     plants = {
         name: (evidence.branch(int(name)), changes, int(name) % 3 == 0)

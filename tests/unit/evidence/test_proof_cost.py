@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_housekeeping.evidence import proof
-from pytest_housekeeping.evidence.committed import Committed, FileVersion
-from pytest_housekeeping.evidence.evidence_log import FileChange
-from pytest_housekeeping.evidence.proof_chain import chain_findings
-from pytest_housekeeping.evidence.proof_files import EvidenceFiles
+from pytest_housekeeping.evidence.git.committed import Committed, FileVersion
+from pytest_housekeeping.evidence.git.evidence_log import FileChange
+from pytest_housekeeping.evidence.proof import prove as proof
+from pytest_housekeeping.evidence.proof.chain import chain_findings
+from pytest_housekeeping.evidence.proof.files import EvidenceFiles
 from pytest_housekeeping.evidence.records import Record
 
 MOST = 8

@@ -13,7 +13,6 @@ import pytest
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.audit import with_artifacts
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
-from pytest_housekeeping.evidence.committed import ask_ahead, read_committed
 from pytest_housekeeping.evidence.fleet_record import (
     FleetRecord,
     MemberRecord,
@@ -21,9 +20,10 @@ from pytest_housekeeping.evidence.fleet_record import (
     fleet_json,
     read_fleet_record,
 )
-from pytest_housekeeping.evidence.proof import prove_evidence
+from pytest_housekeeping.evidence.git.committed import ask_ahead, read_committed
+from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.audit_command import audit
+from pytest_housekeeping.promotion.commands.audit import audit
 from support.evidence_repository import evidence_of, message_of, new_repository
 from support.evidence_samples import START
 from support.fresh_copy import commit_all, git

@@ -11,10 +11,10 @@ import pytest
 
 from pytest_housekeeping.__main__ import main
 from pytest_housekeeping.evidence import Repository, thinning
-from pytest_housekeeping.evidence.proof import prove_evidence
+from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.evidence.thinned import THINNED
 from pytest_housekeeping.model import Mode, RunOutcome
-from pytest_housekeeping.promotion import thin_command
+from pytest_housekeeping.promotion.commands import thin as thin_command
 from support.evidence_repository import commit_run
 from support.fresh_copy import commit_all, git
 from support.index_ground import Told, project, told

@@ -17,11 +17,11 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide, decisions
-from pytest_housekeeping.evidence.proof import prove_evidence
+from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Kind, Mode
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.promotion.approvals import Approvals, approvals_of, refuse_unapproved
-from pytest_housekeeping.promotion.approve_command import approve
+from pytest_housekeeping.promotion.commands.approve import approve
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.signers import approvers_of
 from pytest_housekeeping.sql.project_files import ProjectFiles

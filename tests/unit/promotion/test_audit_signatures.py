@@ -10,10 +10,10 @@ import pytest
 
 from pytest_housekeeping.evidence.audit import with_artifacts
 from pytest_housekeeping.evidence.audit_model import Audit
-from pytest_housekeeping.evidence.git_origin import all_origins, origins_of
-from pytest_housekeeping.evidence.proof import prove_evidence
+from pytest_housekeeping.evidence.git.origin import all_origins, origins_of
+from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Level, Mode
-from pytest_housekeeping.promotion.audit_command import audit
+from pytest_housekeeping.promotion.commands.audit import audit
 from support.evidence_samples import forged
 from support.fresh_copy import git
 from support.signing import new_key, signer_line

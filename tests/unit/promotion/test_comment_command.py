@@ -10,7 +10,7 @@ from pytest_housekeeping.__main__ import main
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.model import Mode, RunOutcome
-from pytest_housekeeping.promotion.comment_command import (
+from pytest_housekeeping.promotion.commands.comment import (
     AUTHOR,
     PullRequest,
     planned_comment,

@@ -12,8 +12,8 @@ import pytest
 from pytest_housekeeping.errors import EvidenceError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence import open_repository, stem
 from pytest_housekeeping.evidence.audit_file import to_json
+from pytest_housekeeping.evidence.git.signing import SigningFailed, why_unsigned
 from pytest_housekeeping.evidence.signatures import signer_of
-from pytest_housekeeping.evidence.signing import SigningFailed, why_unsigned
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.attestation import refuse_unattested
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging

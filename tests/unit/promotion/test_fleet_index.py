@@ -13,7 +13,7 @@ from pytest_housekeeping.evidence.fleet_record import (
     fleet_json,
 )
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.index_command import Asked, index
+from pytest_housekeeping.promotion.commands.index import Asked, index
 from support.evidence_repository import commit_run, evidence_of, new_repository
 from support.evidence_samples import START
 

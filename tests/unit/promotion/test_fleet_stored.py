@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.evidence.git_compare import blob_id
+from pytest_housekeeping.evidence.git.compare import blob_id
 from pytest_housekeeping.promotion.fleet.stored import store_evidence
 from pytest_housekeeping.promotion.production.handed import HandedBack
 from support.evidence_repository import new_repository

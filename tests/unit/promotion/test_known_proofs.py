@@ -16,8 +16,8 @@ from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion.production import known_proofs as module
 from pytest_housekeeping.promotion.production.known_proofs import KnownProofs
+from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
-from pytest_housekeeping.snapshot.proof import BackupProof
 from pytest_housekeeping.snapshot.same_changes import SchemaChange
 from pytest_housekeeping.sql.project_files import ProjectFiles
 

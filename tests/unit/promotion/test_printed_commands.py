@@ -13,8 +13,8 @@ import pytest
 import pytest_housekeeping
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import SourceFacts, open_repository
-from pytest_housekeeping.evidence.git_objects import fetch_fix
-from pytest_housekeeping.evidence.proof import prove_evidence
+from pytest_housekeeping.evidence.git.objects import fetch_fix
+from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.attestation import checkout_fix, refuse_unattested
 from support.fresh_copy import commit_all, git

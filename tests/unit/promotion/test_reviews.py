@@ -16,13 +16,13 @@ from pytest_housekeeping.evidence.audit import make_audit, with_artifacts
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide
-from pytest_housekeeping.evidence.proof import prove_evidence
+from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
-from pytest_housekeeping.promotion.audit_command import audit as audit_command
+from pytest_housekeeping.promotion.commands.audit import audit as audit_command
+from pytest_housekeeping.promotion.commands.review import review
+from pytest_housekeeping.promotion.commands.status import status
 from pytest_housekeeping.promotion.evidence_precheck import audits
-from pytest_housekeeping.promotion.review_command import review
-from pytest_housekeeping.promotion.status_command import status
 from support.fresh_copy import git
 from support.signing import new_key, signer_line
 from support.staged_project import FILES, PRODUCTION, Staged, make_project, staged_copy

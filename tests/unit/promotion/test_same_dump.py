@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import pytest
 
 from pytest_housekeeping.promotion.rehearsal.same_dump import dump_of_both
+from pytest_housekeeping.snapshot.copies.proof import BackupProof
+from pytest_housekeeping.snapshot.copies.server import RESTORER
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.problems import BackupNotProved
-from pytest_housekeeping.snapshot.proof import BackupProof
-from pytest_housekeeping.snapshot.restore_server import RESTORER
 
 Found = TypeVar("Found")
 

@@ -14,13 +14,13 @@ from pytest_housekeeping.errors import HousekeepingError, ServerError
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.staging import result
+from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.problems import (
     BackupFailed,
     BackupNotProved,
     RestoreRefused,
     SnapshotError,
 )
-from pytest_housekeeping.snapshot.proof import BackupProof
 
 Met = HousekeepingError | None
 PROVED: Judgement = (Verdict(examined=1), "dumped and restored")

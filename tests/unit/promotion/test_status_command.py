@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.__main__ import main
 from pytest_housekeeping.errors import EvidenceError, MisuseError
-from pytest_housekeeping.promotion.status_command import status
+from pytest_housekeeping.promotion.commands.status import status
 from support.fresh_copy import git
 from support.promoted_past import promote
 from support.staging_project import Project

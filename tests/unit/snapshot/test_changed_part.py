@@ -1,10 +1,10 @@
-"""Tests of snapshot/changed_part.py: which objects of a dump are restored again, and when all."""
+"""Tests of snapshot/copies/changed_part.py: what of a dump is restored again, and when all."""
 
 from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.snapshot.changed_part import changed_part
+from pytest_housekeeping.snapshot.copies.changed_part import changed_part
 
 HEAD = "--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n"
 

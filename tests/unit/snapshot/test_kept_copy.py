@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from pytest_housekeeping.snapshot.copies.kept import WORTH_KEEPING, CopyKey
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
-from pytest_housekeeping.snapshot.kept_copy import WORTH_KEEPING, CopyKey
 
 FOUND = Fingerprint(entries=(), server_major=16)
 KEY = CopyKey(schema=b"schema", roles=b"roles", around=b"", name="shop", expected=FOUND)

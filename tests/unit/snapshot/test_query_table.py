@@ -1,4 +1,4 @@
-"""Tests of snapshot/query_table.py: what a query reads is looked at when something has changed."""
+"""Tests of snapshot/queries/table.py: what a query reads is looked at when it has changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from pytest_housekeeping.snapshot.catalogs import CATALOGS
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.query_table import (
+from pytest_housekeeping.snapshot.queries.table import (
     AFTER_ANY_CHANGE,
     ALWAYS,
     IN_FULL_ALONE,

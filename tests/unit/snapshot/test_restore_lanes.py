@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.snapshot import restore_lanes
-from pytest_housekeeping.snapshot.restore_lanes import stretches
+from pytest_housekeeping.snapshot.copies import lanes as restore_lanes
+from pytest_housekeeping.snapshot.copies.lanes import stretches
 
 
 def entry(kind: str, name: str, text: str) -> bytes:

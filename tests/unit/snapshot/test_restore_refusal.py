@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.snapshot.restore_refusal import remedy
+from pytest_housekeeping.snapshot.copies.refusal import remedy
 
 
 @pytest.mark.parametrize(

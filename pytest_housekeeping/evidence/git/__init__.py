@@ -1,0 +1,1 @@
+"""Git: what is committed, and evidence put beside it. The only folder that imports git."""

@@ -1,0 +1,1 @@
+"""What ``python -m pytest_housekeeping`` does: a module a command."""

@@ -1,0 +1,1 @@
+"""The catalog queries of a fingerprint, and when each of them is asked again."""
