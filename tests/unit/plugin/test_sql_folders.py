@@ -42,3 +42,12 @@ def test_so_is_each_where_paths_are_named(pytester: pytest.Pytester) -> None:
 def test_so_is_each_where_a_conftest_collects(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(_COLLECTING)
     assert folders(pytester) == set()
+
+
+@pytest.mark.parametrize("place", ["", "sql", "checks"])
+def test_so_is_each_that_a_conftest_speaks_for(pytester: pytest.Pytester, place: str) -> None:
+    """A conftest that vetoes a step is asked, whatever its hook."""
+    conftest = pytester.path / place / "conftest.py"
+    conftest.parent.mkdir(exist_ok=True)
+    conftest.write_text("def pytest_runtest_logstart(nodeid): ...\n", encoding="utf-8")
+    assert folders(pytester) == (set() if place != "checks" else {"sql/migrations", "sql/views"})
