@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, TypeVar
 
 from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.git.evidence_log import Told
@@ -16,6 +16,7 @@ from pytest_housekeeping.evidence.records import Record
 from pytest_housekeeping.model import Finding, Level, Mode
 
 _SHOWN = 3
+_Kept = TypeVar("_Kept", Record, FleetFile)
 
 
 def chain_findings(
@@ -130,22 +131,26 @@ def _where_it_may_be(successor: Record) -> str:
 
 def _doubled(records: Sequence[Record]) -> Iterator[Finding]:
     """Two different audits of one run."""
-    runs: dict[str, dict[str, Record]] = defaultdict(dict)
-    for record in records:
-        if not record.fault:
-            runs[record.run].setdefault(record.digest, record)
+    for run, first, stand in twice((each.run, each) for each in records if not each.fault):
+        yield Finding(
+            rule="audit-twice",
+            level=Level.ERROR,
+            object=first.path,
+            detail=f"run {run} has another audit beside that on {where(first)}: {stand}",
+            fix="find out which of them its run wrote (its HTML report, the artifact of its"
+            " workflow) and take the other one away",
+        )
+
+
+def twice(told: Iterable[tuple[str, _Kept]]) -> Iterator[tuple[str, _Kept, str]]:
+    """Runs of which different records tell: the first of them, and where the others stand."""
+    runs: dict[str, dict[str, _Kept]] = defaultdict(dict)
+    for run, each in told:
+        runs[run].setdefault(each.digest, each)
     for run, versions in runs.items():
-        if len(versions) > 1:
-            first, *others = versions.values()
-            stand = ", ".join(f"{each.path} on {where(each)}" for each in others)
-            yield Finding(
-                rule="audit-twice",
-                level=Level.ERROR,
-                object=first.path,
-                detail=f"run {run} has another audit beside that on {where(first)}: {stand}",
-                fix="find out which of them its run wrote (its HTML report, the artifact of its"
-                " workflow) and take the other one away",
-            )
+        first, *others = versions.values()
+        if others:
+            yield run, first, ", ".join(f"{each.path} on {where(each)}" for each in others)
 
 
 def _forks(records: Sequence[Record]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_housekeeping.evidence.git.evidence_log import Told
 from pytest_housekeeping.evidence.git.objects import BRANCHES, FETCH
-from pytest_housekeeping.evidence.proof.chain import told_otherwise, where
+from pytest_housekeeping.evidence.proof.chain import told_otherwise, twice, where
 from pytest_housekeeping.evidence.proof.fleet_files import FleetFile
 from pytest_housekeeping.evidence.records import Record
 from pytest_housekeeping.model import Finding, Level
@@ -50,22 +50,16 @@ def _without_predecessor(file: FleetFile) -> Finding:
 
 def _twice(files: Sequence[FleetFile]) -> Iterator[Finding]:
     """Two different records of one run."""
-    runs: dict[str, dict[str, FleetFile]] = defaultdict(dict)
-    for file in files:
-        if file.record and not file.fault:
-            runs[file.record.id].setdefault(file.digest, file)
-    for run, versions in runs.items():
-        first, *others = versions.values()
-        if others:
-            stand = ", ".join(f"{each.path} on {where(each)}" for each in others)
-            yield Finding(
-                rule="fleet-twice",
-                level=Level.ERROR,
-                object=first.path,
-                detail=f"{run} has another record beside that on {where(first)}: {stand}",
-                fix="find out which of them its run wrote (its page, the artifact of its workflow)"
-                " and take the other one away",
-            )
+    told = ((each.record.id, each) for each in files if each.record and not each.fault)
+    for run, first, stand in twice(told):
+        yield Finding(
+            rule="fleet-twice",
+            level=Level.ERROR,
+            object=first.path,
+            detail=f"{run} has another record beside that on {where(first)}: {stand}",
+            fix="find out which of them its run wrote (its page, the artifact of its workflow)"
+            " and take the other one away",
+        )
 
 
 def _audits(files: Sequence[FleetFile], records: Sequence[Record]) -> Iterator[Finding]:
