@@ -136,8 +136,7 @@ class ActiveRun:
 
     @cached_property
     def _plain_folders(self) -> frozenset[str]:
-        held = self.plan.sources.held
-        return plain_folders(self.config, self, [path for path in held if path.endswith(".sql")])
+        return plain_folders(self.config, self, self.plan.sources.held)
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
