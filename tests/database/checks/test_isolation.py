@@ -197,6 +197,21 @@ def test_what_is_undecided_warns_between_segments(ground: Connection) -> None:
     assert [item.level for item in between.findings] == [Level.WARNING]
 
 
+def test_a_role_that_may_read_a_table_and_not_use_its_schema_is_told_so(ground: Connection) -> None:
+    ground.execute(
+        "CREATE TABLE shop.locked (tenant) AS VALUES ('A'), ('B');"
+        "ALTER TABLE shop.locked ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+        "CREATE POLICY own ON shop.locked TO office_app"
+        " USING (tenant = current_setting('app.tenant', true));"
+        "GRANT SELECT ON shop.locked TO shop_app;"
+        "REVOKE USAGE ON SCHEMA shop FROM shop_app"
+    )
+    findings = verify(ground, RULES["identity-isolated"]).findings
+    (first, *_) = [each for each in findings if each.object == "shop.locked"]
+    assert "permission denied for schema shop" in first.detail
+    assert first.fix.startswith("REVOKE ALL ON shop.locked FROM shop_app;")
+
+
 def test_one_identity_is_joined_by_two_made_up(ground: Connection) -> None:
     ground.execute("ALTER TABLE shop.archive NO FORCE ROW LEVEL SECURITY")
     ground.execute("DELETE FROM shop.archive WHERE tenant = 2")

@@ -52,6 +52,7 @@ from pytest_housekeeping.checks.rls.tables import (
 from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import quoted
 
 _FIX_UNDECIDED = "-- seed rows for two identities, as the application would write them"
 _NOT_OWNER = (
@@ -264,9 +265,8 @@ class _IsolationProof:
         for leak in result.leaks:
             self.collector.add_leak(pair.table, role, f"{role} acting for {me} {leak}", fix)
         for reason in result.undecided:
-            self.collector.add_undecided(
-                pair.table, f"{role} acting for {me}: {reason}", _FIX_UNDECIDED
-            )
+            fix = _may_not_read(pair) if "42501" in reason else _FIX_UNDECIDED
+            self.collector.add_undecided(pair.table, f"{role} acting for {me}: {reason}", fix)
         if not result.leaks and not result.undecided:
             self.collector.add_evidence(
                 pair.table, role, f"{source}{me}: {', '.join(result.shown)}"
@@ -287,3 +287,12 @@ class _IsolationProof:
             for (table, privileges, _), rows in zip(asked, found, strict=True)
             if rows
         }
+
+
+def _may_not_read(pair: IdentityPair) -> str:
+    """What to do where a role has a privilege on a table, and not on what reading it takes."""
+    role = quoted(pair.privileges.role)
+    return (
+        f"REVOKE ALL ON {pair.table.object} FROM {role};\n"
+        f"-- or, if it is to use the table, GRANT {role} what the refusal names (schema: USAGE)"
+    )
