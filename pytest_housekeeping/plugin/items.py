@@ -92,11 +92,26 @@ class StepFile(pytest.File):
             yield StepItem.from_parent(self, name=step.id.partition("::")[2], step=step)
 
 
+class PassedFolder(pytest.Directory):
+    """A folder that pytest did not look through: its conftests are loaded, and nothing else is."""
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        return iter(())
+
+
 class PhaseNode(pytest.Collector):
     """The parent of the steps that belong to no file: prechecks, tripwires, promote."""
 
     def collect(self) -> Iterator[StepItem]:
         return iter(())
+
+
+def load_conftests(session: pytest.Session, folder: str) -> None:
+    """Those of a folder and above it, as if pytest had looked through it."""
+    node = PassedFolder.from_parent(session, path=session.config.rootpath / folder)
+    report = session.config.hook.pytest_make_collect_report(collector=node)
+    if report.failed:
+        session.config.hook.pytest_collectreport(report=report)
 
 
 def build(session: pytest.Session, step: Step) -> StepItem:

@@ -25,6 +25,8 @@ class Selection:
         self.known: dict[str, list[pytest.Item]] = {}
         self.expected: dict[str, set[str]] = {}
         self.passed: dict[str, set[str]] = {}
+        self.brought: set[str] = set()
+        """The steps that nobody asked for; their items are there before anybody marks items."""
         self.partial = False
         """Whether only a part of the plan was asked for."""
         self.pulled_in = 0
@@ -64,6 +66,7 @@ class Selection:
 
         The steps of files in the folders that were ``passed_by`` join them. Where all files were
         collected, the steps that belong to none do, so that ``-k`` and ``-m`` find those as well.
+        What else will be pulled in comes last, so that who marks or vetoes items hears of it.
         Every item bears the marks of its phase and kind.
         """
         self._remember(items)
@@ -71,11 +74,33 @@ class Selection:
         inside = (each for each in steps if each.path.rpartition("/")[0] in passed_by)
         self._join(session, items, [each for each in inside if each.path.endswith(".sql")])
         if items and not self._missing(self.known):
-            free = [each for each in steps if not each.path]
-            # Promote, and what needs it done, cannot be selected: they run where all does.
-            behind = (Kind.PROMOTE, Kind.AFTER)
-            free = [s for s in free if s.kind not in behind and s.segment <= self.last]
-            self._join(session, items, free)
+            free = (each for each in steps if not each.path)
+            self._join(session, items, [each for each in free if self._may_be_asked_for(each)])
+        self._bring(session, items)
+
+    def _bring(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """The steps that nobody collected and the run needs, heard by the conftests above them."""
+        partial = self._is_partial(self.known, session.config)
+        wanted = self._closure(self.known) if partial else set(self.steps)
+        missing = sorted(wanted - set(self.known), key=self._place)
+        steps = [step for each in missing if self._may_be_asked_for(step := self.steps[each])]
+        steps = [step for step in steps if step.kind is not Kind.TEST]
+        self.brought = {step.id for step in steps}
+        before = session.config.pluginmanager.get_plugins()
+        folders = {each.path.rpartition("/")[0] for each in steps if each.path}
+        for folder in sorted(folders):
+            nodes.load_conftests(session, folder)
+        self._join(session, items, steps)
+        if session.config.pluginmanager.get_plugins() - before:
+            # Whoever was loaded this late is not asked by the call that is under way.
+            hook = session.config.pluginmanager.subset_hook_caller(
+                "pytest_collection_modifyitems", before
+            )
+            hook(session=session, config=session.config, items=items)
+
+    def _may_be_asked_for(self, step: Step) -> bool:
+        """Promote, and what needs it done, cannot be selected: they run where all does."""
+        return step.kind not in (Kind.PROMOTE, Kind.AFTER) and step.segment <= self.last
 
     def _join(
         self, session: pytest.Session, items: list[pytest.Item], steps: Iterable[Step]
@@ -98,7 +123,8 @@ class Selection:
         chosen: dict[str, list[pytest.Item]] = {}
         for item in items:
             step = self.step_of(item)
-            chosen.setdefault(step.id if step else item.nodeid, []).append(item)
+            if step is None or step.id not in self.brought:
+                chosen.setdefault(step.id if step else item.nodeid, []).append(item)
         self.partial = self._is_partial(chosen, session.config)
         self._pull_in(chosen, session)
         self.left_out = len(set(self.steps) - set(chosen))

@@ -479,3 +479,51 @@ def test_an_unknown_setting_of_a_role_is_named(tmp_path: Path) -> None:
     message = run.message("checks/test_a.py::test_it")
     assert "hk_role: the setting 'team_id' is unknown" in message
     assert "context of rls.toml is app.tenant_id" in message
+
+
+# -- a conftest is heard of what nobody asked for -------------------------------------------------
+
+HEARS = """
+def pytest_collection_modifyitems(items):
+    print(*(f'{0} marks {{each.nodeid}}' for each in items), sep='\\n')
+
+
+def pytest_itemcollected(item):
+    print(f'{0} hears of {{item.nodeid}}')
+
+
+def pytest_runtest_setup(item): ...
+
+
+def pytest_collection_finish(session):
+    for item in session.items:
+        asked = item.ihook.pytest_runtest_setup.get_hookimpls()
+        if __file__ in [getattr(each.plugin, '__file__', '') for each in asked]:
+            print(f'{0} watches {{item.nodeid}}')
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("checks/test_shop.py",),
+        (PLAN[10],),
+        ("--pyargs", "checks", "-k", "lamp"),
+        ("--ignore=sql",),
+        ("--deselect", PLAN[6], "--override-ini=norecursedirs=migrations"),
+    ],
+    ids=["path", "node id", "package", "ignored", "not recursed"],
+)
+def test_a_conftest_is_asked_about_what_is_pulled_in(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    said = {"root": BEFORE, "sql": BEFORE[5:], "checks": []}
+    files = {f"{each}/conftest.py": HEARS.format(each) for each in ("sql", "checks")}
+    files["conftest.py"] = HEARS.format("root")
+    run = Project.make(tmp_path, files=files).run("--collect-only", "-q", "-s", *arguments)
+    lines = run.output.splitlines()
+    for name, steps in said.items():
+        for verb in ("marks", "hears of", "watches"):
+            heard = [step for step in BEFORE if f"{name} {verb} {step}" in lines]
+            assert verb == "marks" or heard == steps, (name, verb, run.output)
+            assert set(heard) >= set(steps), (name, verb, run.output)
