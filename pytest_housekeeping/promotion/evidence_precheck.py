@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,10 @@ def audits(context: RunContext) -> Judgement:
             findings.append(each)
     # What a shallow clone has cut off may be what was accepted.
     if accepted and all(each.rule != SHALLOW for each in proof.findings):
-        findings += _needless(accepted, proof, fetch_fix(context.repository))
+        other = [repository.relative(config.root / each) for each in config.audit_folders]
+        others = tuple(f"{each}/" for each in other if each != folder)
+        own = {each for each in accepted if not each.partition(" ")[2].startswith(others)}
+        findings += _needless(own, proof, fetch_fix(repository))
     # No audit is none that was examined: what was looked at is where they would be.
     examined, unit = (proof.audits, "audits") if proof.audits else (1, "repository")
     said = f"{plural(proof.audits, 'audit')} and {plural(proof.artifacts, 'file')} named by them"
@@ -62,8 +65,9 @@ def _of_the_earlier(context: RunContext) -> Iterator[Finding]:
         yield from prove_evidence(repository, repository.relative(folder)).findings
 
 
-def _needless(accepted: frozenset[str], proof: Proof, fetch: str) -> Iterator[Finding]:
-    """Entries that accept nothing. Of a file that this clone does not have it is only said."""
+def _needless(accepted: Set[str], proof: Proof, fetch: str) -> Iterator[Finding]:
+    """Entries that accept nothing. Of a file that this clone does not have it is only said; of one
+    that lies in another database's folder the runs on that tell."""
     rules = {each.object: each.rule for each in proof.faults}
     for entry in sorted(accepted - {f"{each.rule} {each.object}" for each in proof.faults}):
         if entry in rules:
@@ -92,6 +96,8 @@ def _needless(accepted: frozenset[str], proof: Proof, fetch: str) -> Iterator[Fi
                 rule=_GONE,
                 level=Level.NOTICE,
                 object=entry,
-                detail="is listed in accepted_evidence_faults, and no branch of this clone has it",
-                fix=f"fetch all evidence: {fetch}; if it is nowhere, remove it from the list",
+                detail="is listed in accepted_evidence_faults, and of this database's evidence no"
+                " branch of this clone has it",
+                fix=f"fetch all evidence: {fetch}; if no run of any database has it then, remove it"
+                " from the list",
             )

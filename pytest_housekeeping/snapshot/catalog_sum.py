@@ -11,10 +11,11 @@ from hashlib import sha256
 from pytest_housekeeping.postgres.connection import Connection
 
 # Columns of these types are hashed as they are, which costs a third of printing them; whatever has
-# no hash of its own is printed. The contents of large objects are rows like those of tables.
+# no hash of its own is printed, and so is "char", where each value has a text of its own. The
+# contents of large objects are rows like those of tables.
 _CATALOGS = """
 SELECT c.relname::text, pg_catalog.string_agg(CASE WHEN a.atttypid = ANY (
-    '{oid,int2,int4,int8,bool,"char",name,float4,xid,regproc}'::regtype[]::oid[])
+    '{oid,int2,int4,int8,bool,name,float4,xid,regproc}'::regtype[]::oid[])
     THEN pg_catalog.format('t.%I', a.attname)
     ELSE pg_catalog.format('t.%I::pg_catalog.text', a.attname) END, ', ' ORDER BY a.attnum)
 FROM pg_catalog.pg_class AS c

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.promotion.context import RunContext
@@ -98,6 +99,20 @@ def test_an_accepted_fault_that_a_clone_cannot_see_does_not_fail_it(
             verdict, _ = judged(clone, clone.root, entry)
         assert [(each.rule, each.level) for each in verdict.findings] == [(rule, Level.NOTICE)]
         assert verdict.passed
+
+
+def test_of_what_is_accepted_of_another_target_its_own_runs_tell(repository: Repository) -> None:
+    commit_runs(repository, [Mode.PROD])
+    root, entry = repository.root, "evidence-edited ops/{}/audit/preprod_x.html"
+    targets = {name: Target(name=name, audit=f"ops/{name}/audit") for name in ("preprod", "uat")}
+    config = Config(root=root, targets=targets)
+    accepted = tuple(map(entry.format, ("preprod", "nowhere")))
+    config = replace(config, accepted_evidence_faults=accepted)
+    context = SimpleNamespace(repository=repository, config=config)
+    verdict, _ = audits(cast("RunContext", context))
+    (told,) = verdict.findings
+    assert (told.level, told.object) == (Level.NOTICE, entry.format("nowhere"))
+    assert "if no run of any database has it then, remove it" in told.fix
 
 
 def test_a_project_without_evidence_or_without_git_may_begin(
