@@ -188,6 +188,8 @@ def test_where_it_is_known_what_a_batch_touches_nothing_else_is_asked_for(
     """What it touches all the same counts, with statistics or without."""
     monkeypatch.setattr(column_statistics, "_OF_EACH", "")
     touched = ["shop.free", 'shop."Odd Name"']
+    told = read_statistics(shop, among=touched).relations.values()
+    assert {each.name for each in told if each.told} == {("shop", "free"), ("shop", "Odd Name")}
     batch = "CREATE TABLE shop.new (a int); ALTER TABLE shop.free ALTER {} TYPE varchar(9)"
     assert lost_to(shop, batch.format("c"), touched) == ["ANALYZE shop.free (c)"]
     shop.execute("DROP TABLE shop.new")
