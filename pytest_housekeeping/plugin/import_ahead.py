@@ -23,6 +23,7 @@ _AT_THE_END = ("evidence.audit", "evidence.report.terminal")
 # How long a thread may keep another waiting for the interpreter meanwhile, in seconds: an answer of
 # the server is not to wait for an import.
 _TURN_S = 0.0005
+_NAME = "hk-imports"
 
 
 def import_ahead(known: KnownCode, steps: Iterable[Step]) -> None:
@@ -36,7 +37,14 @@ def import_ahead(known: KnownCode, steps: Iterable[Step]) -> None:
         kinds = dict.fromkeys(step.kind for step in steps)
         needed = [*(name for kind in kinds for name in _CHECKS.get(kind, ())), *_AT_THE_END]
         work = partial(_import, needed, rehearses=Kind.REHEARSAL in kinds)
-        threading.Thread(target=work, name="hk-imports", daemon=True).start()
+        threading.Thread(target=work, name=_NAME, daemon=True).start()
+
+
+def wait_for_imports() -> None:
+    """Until what was begun with is there."""
+    for thread in threading.enumerate():
+        if thread.name == _NAME:
+            thread.join()
 
 
 def _import(needed: Iterable[str], *, rehearses: bool) -> None:

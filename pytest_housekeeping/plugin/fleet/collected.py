@@ -23,6 +23,7 @@ from typing import IO
 import pytest
 
 from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.plugin.import_ahead import wait_for_imports
 from pytest_housekeeping.plugin.stash import CODE_WATCH, PROMOTION
 
 # How an exit says that the database has another plan than its group had: nothing was begun.
@@ -163,7 +164,8 @@ def fork() -> int:
 
 def is_fit(session: pytest.Session) -> bool:
     """Whether all is collected, nothing but pytest and installed packages has run for it, and no
-    thread and no connection is left of that."""
+    thread and no connection is left of that. What is imported ahead comes to its end first."""
+    wait_for_imports()
     failed = session.testsfailed or session.shouldfail or session.shouldstop
     own_code = any(True for _ in session.config.stash[CODE_WATCH].files())
     return not (failed or own_code or threading.active_count() > 1 or any(_sockets()))

@@ -11,9 +11,10 @@ import pytest
 from pytest_housekeeping.plugin.fleet.collected import Collections
 
 # An installed package, as far as the watch is concerned: it lies beside the project.
-ASKS = """import socket, threading
+ASKS = """import importlib, socket, threading, time
 import pytest
 from pytest_housekeeping.plugin.fleet.collected import is_fit
+from pytest_housekeeping.plugin.import_ahead import import_ahead
 from pytest_housekeeping.plugin.ran_code import watch
 from pytest_housekeeping.plugin.stash import CODE_WATCH
 
@@ -22,6 +23,9 @@ def pytest_load_initial_conftests(early_config):
     early_config.stash[CODE_WATCH] = watch(early_config.rootpath, early_config)
 
 def pytest_collection_finish(session):
+    # What is imported ahead is waited for, however long it takes.
+    importlib.import_module = lambda name: time.sleep(0.1)
+    import_ahead(session.config.stash[CODE_WATCH].known, ())
     found = [is_fit(session)]
     with socket.socket():
         found.append(is_fit(session))
