@@ -181,6 +181,25 @@ AROUND_MUTATIONS = (
     changed("ALTER TYPE pg_catalog.int4 OWNER TO fp_app", "digest of system types"),
     changed('ALTER COLLATION pg_catalog."C" OWNER TO fp_app', "digest of system collations"),
     changed(
+        "ALTER CONVERSION pg_catalog.iso_8859_1_to_utf8 OWNER TO fp_app",
+        "digest of system conversions",
+    ),
+    changed(
+        "ALTER OPERATOR CLASS pg_catalog.int4_ops USING btree OWNER TO fp_app",
+        "digest of system operator classes",
+    ),
+    changed(
+        "ALTER OPERATOR FAMILY pg_catalog.box_ops USING gist ADD OPERATOR 30 = (box, box)",
+        "digest of system operators of operator families",
+    ),
+    added("REVOKE USAGE ON LANGUAGE sql FROM PUBLIC", "privileges of language sql"),
+    # As a module would write it that provides labels; the server has none.
+    added(
+        f"{_MODS}INSERT INTO pg_seclabel"
+        " VALUES ('shop.orders'::regclass, 'pg_class'::regclass, 0, 'own', 'secret')",
+        "security label own on table shop.orders",
+    ),
+    changed(
         "UPDATE pg_cast SET castcontext = 'i' WHERE castsource = 'int8'::regtype"
         " AND casttarget = 'int4'::regtype",
         "digest of system casts",
