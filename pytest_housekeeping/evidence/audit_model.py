@@ -172,7 +172,7 @@ class StepRecord(Part):
     shown_at: str = Field(
         "",
         description="when it was shown, where an earlier run of this machine has, of the same files"
-        " on the same schema; empty: in this run",
+        " on the same schema, or of the same rules on the same server; empty: in this run",
     )
 
 

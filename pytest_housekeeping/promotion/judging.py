@@ -44,7 +44,7 @@ class Checks:
         self.apps = AppConnections(context.plan, throwaway.database)
         self._context = context
         self._contracts = context.plan.contracts
-        self._empty = throwaway.in_empty_database
+        self._throwaway = throwaway
         self._begun = False
         self._tripwires: TripwiresAhead | None = None
         self._replaced: tuple[str, ...] | None = None
@@ -110,9 +110,9 @@ class Checks:
         rules = [self._rule(name) for name in names if name not in (MUTANTS, *codes)]
         if not rules:
             return None
-        from pytest_housekeeping.promotion.tripwires_ahead import TripwiresAhead
+        from pytest_housekeeping.promotion.tripwires_ahead import tried_ahead
 
-        return TripwiresAhead(self._empty, rules)
+        return tried_ahead(self._context, self._throwaway, rules)
 
     # -- one method a kind of step ---------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -66,9 +67,13 @@ def this_tool() -> str:
 
 
 def _modules(folder: Path) -> Iterator[tuple[str, int, int]]:
-    for path in (each for ending in ("py", "sql") for each in folder.rglob(f"*.{ending}")):
-        status = path.stat()
-        yield path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns
+    for place, folders, names in os.walk(folder):
+        if "__pycache__" in folders:
+            folders.remove("__pycache__")
+        for path in (os.path.join(place, name) for name in names):  # noqa: PTH118 - of hundreds
+            if path.endswith((".py", ".sql")):
+                status = os.stat(path)  # noqa: PTH116
+                yield os.path.relpath(path, folder), status.st_size, status.st_mtime_ns
 
 
 def _verdict(fields: Mapping[str, Any]) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_housekeeping.errors import ProofFailed, listed
-from pytest_housekeeping.model import Applied, Outcome, Step, StepResult, Verdict
+from pytest_housekeeping.model import Applied, Kind, Outcome, Step, StepResult, Verdict
 
 
 def applied_result(step: Step, applied: Applied, attempts: Sequence[str] = ()) -> StepResult:
@@ -51,7 +51,9 @@ def judged(step: Step, verdict: Verdict, message: str) -> StepResult:
     if not verdict.examined:
         said = f"nothing was examined: {message or 'no ' + verdict.unit + ' found'}"
     if verdict.shown_at:
-        said += f"; shown at {verdict.shown_at} by a run of the same files on the same schema"
+        trips = step.kind is Kind.TRIPWIRE
+        same = "rules on the same server" if trips else "files on the same schema"
+        said += f"; shown at {verdict.shown_at} by a run of the same {same}"
     return StepResult(
         step=step,
         outcome=Outcome.PASSED if verdict.passed else Outcome.FAILED,

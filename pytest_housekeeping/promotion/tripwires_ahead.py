@@ -2,31 +2,51 @@
 
 They stand in a database of their own, on a connection of their own, and nothing that is verified
 meanwhile has a part in them. Each item says what became of its own one when its turn has come.
+What a run of this machine has seen fire today, all else being the same, is not tried again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 from pytest_housekeeping.checks.builtins import Builtins, read_builtins
+from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.checks.tripwires import trip_rule
 from pytest_housekeeping.checks.tripwires_together import trip_together
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.installed_tools import installed_tools
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.server import build_facts
+from pytest_housekeeping.sql.text import digest, digest_of_facts
 
 
 class TripwiresAhead:
     """``empty`` opens the database once, or says why it cannot; that is raised where it is asked
-    for, as whatever a rule raises."""
+    for, as whatever a rule raises. ``known`` are the verdicts of an earlier run, of all or none."""
 
-    def __init__(self, empty: Callable[[], LentConnection], rules: Sequence[Rule]) -> None:
+    def __init__(
+        self,
+        empty: Callable[[], LentConnection],
+        rules: Sequence[Rule],
+        kept: KeptVerdicts | None = None,
+    ) -> None:
         self._empty = empty
+        self._known: Mapping[str, Verdict] = kept.read() if kept else {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hk-tripwires")
         self._builtins = self._thread.submit(lambda: read_builtins(empty()))
-        self._together = self._thread.submit(lambda: trip_together(empty(), rules))
-        self._tried = {rule.id: self._thread.submit(self._try, rule) for rule in rules}
+        left = [rule for rule in rules if rule.id not in self._known]
+        self._together = self._thread.submit(lambda: trip_together(empty(), left))
+        self._tried = {rule.id: self._thread.submit(self._try, rule) for rule in left}
+        if kept and left:
+            self._thread.submit(self._keep, kept)
 
     def builtins(self) -> Builtins:
         """PostgreSQL's own objects as the server has come with them; waits for them."""
@@ -34,7 +54,7 @@ class TripwiresAhead:
 
     def verdict(self, rule: Rule) -> Verdict:
         """What the tripwire of the rule has shown; waits for it. Raises RuleBroken."""
-        return self._tried[rule.id].result()
+        return self._known.get(rule.id) or self._tried[rule.id].result()
 
     def close(self) -> None:
         """Try no more of them, and wait for the one that is being tried. May be called again."""
@@ -43,3 +63,29 @@ class TripwiresAhead:
     def _try(self, rule: Rule) -> Verdict:
         # Tried before, in this one thread.
         return self._together.result().get(rule.id) or trip_rule(self._empty(), rule)
+
+    def _keep(self, kept: KeptVerdicts) -> None:
+        tried = {name: future.result() for name, future in self._tried.items()}
+        kept.keep(tried, at=datetime.now(UTC))
+
+
+def tried_ahead(context: RunContext, throwaway: Throwaway, rules: Sequence[Rule]) -> TripwiresAhead:
+    """Begin with them. Of a server that was given, nobody here knows what was done to it."""
+    kept = None if throwaway.kind == "given" else _kept(context, rules)
+    return TripwiresAhead(throwaway.in_empty_database, rules, kept)
+
+
+def _kept(context: RunContext, rules: Sequence[Rule]) -> KeptVerdicts:
+    """They depend on the tool and what it stands on, the server's build, the settings, what a
+    superuser has done to the server, and the rules themselves; no migration reaches them."""
+    config, plan = context.config, context.plan
+    facts = [
+        this_tool(),
+        [(each.name, each.version) for each in installed_tools()],
+        build_facts(config.server, config.server_version),
+        asdict(replace(config, root=Path())),
+        context.today,
+        [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
+        [repr(rule) for rule in rules],
+    ]
+    return KeptVerdicts(folder=default_folder("tripwires"), key=digest_of_facts(facts))

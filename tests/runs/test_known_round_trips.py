@@ -1,4 +1,5 @@
-"""A round trip that a run of this machine has shown is not repeated, and what changes is."""
+"""What a run of this machine has shown is not repeated, and what changes is: round trips, and
+tripwires, in which no migration has a part."""
 
 from __future__ import annotations
 
@@ -7,20 +8,21 @@ from pathlib import Path
 from support.own_cache import own_cache
 from support.staging_project import Project
 
-ROLLBACK = "sql/rollback/0003_names.sql"
+ROLLBACK = "sql/rollback/0002_names.sql"
 STEP = f"{ROLLBACK}::round-trip"
+TRIPWIRE = "tripwire::rls-not-enabled"
 FILES = {
-    "sql/migrations/0003_names.sql": "CREATE INDEX item_name ON shop.item (name);\n",
-    ROLLBACK: "DROP INDEX shop.item_name;\n",
+    "sql/migrations/0002_names.sql": "CREATE INDEX subject ON desk.ticket (subject);\n",
+    ROLLBACK: "DROP INDEX desk.subject;\n",
 }
 
 
 def test_a_round_trip_is_shown_once(tmp_path: Path) -> None:
     environment, _ = own_cache(tmp_path / "cache")
-    project = Project.make(tmp_path, files=FILES)
+    project = Project.make(tmp_path, "tenants", FILES)
     first = project.run(**environment)
     assert (first.code, first.outcome) == (0, "promoted"), first.output
-    assert "shown at" not in first.message(STEP)
+    assert "shown at" not in first.message(STEP) + first.message(TRIPWIRE)
 
     again = project.run(**environment)
     assert (again.code, again.outcome) == (0, "promoted"), again.output
@@ -31,3 +33,6 @@ def test_a_round_trip_is_shown_once(tmp_path: Path) -> None:
     project.write({ROLLBACK: "SELECT 1;\n"})
     changed = project.run(**environment)
     assert changed.steps[STEP] == "failed"
+    tripped = changed.message(TRIPWIRE)
+    assert "; shown at " in tripped
+    assert tripped.endswith(" by a run of the same rules on the same server")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import pytest
 
+from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import RuleBroken, ServerError
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
 from pytest_housekeeping.promotion.tripwires_ahead import TripwiresAhead
 from pytest_housekeeping.server import StagingDatabase
 from support.guarded import RULES
@@ -19,19 +24,31 @@ BROKEN = replace(RULES["rls-not-forced"], query="SELECT nonsense")
 
 
 def test_each_is_tried_by_itself(database: StagingDatabase) -> None:
-    opened: list[LentConnection] = []
-
-    def empty() -> LentConnection:
-        if not opened:
-            opened.append(connect(database.superuser_conninfo))
-        return opened[0]
-
+    empty = cache(lambda: connect(database.superuser_conninfo))
     with closing(TripwiresAhead(empty, [BROKEN, SOUND])) as ahead:
         assert ahead.verdict(SOUND).passed
         with pytest.raises(RuleBroken, match="could not run"):
             ahead.verdict(BROKEN)
         assert len(ahead.builtins()) > 3000
-    opened[0].close()
+    empty().close()
+
+
+def test_those_that_fire_are_kept_for_the_next_run_if_all_of_them_do(
+    database: StagingDatabase, tmp_path: Path
+) -> None:
+    def tried(rules: Sequence[Rule]) -> Sequence[str]:
+        """One run: when each was shown."""
+        kept = KeptVerdicts(folder=tmp_path, key="of-these")
+        empty = cache(lambda: connect(database.superuser_conninfo))
+        ahead = TripwiresAhead(empty, rules, kept)
+        ahead._thread.shutdown()  # what closes them early keeps nothing
+        assert len(ahead.builtins()) > 3000
+        empty().close()
+        return [ahead.verdict(rule).shown_at for rule in rules if rule != BROKEN]
+
+    assert tried([SOUND, BROKEN]) == [""]
+    assert tried([SOUND]) == [""]
+    assert tried([SOUND]) != [""]
 
 
 def test_a_database_that_cannot_be_had_is_said_where_it_is_asked_for() -> None:
