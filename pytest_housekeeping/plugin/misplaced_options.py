@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 from pytest_housekeeping.model import CLONE, Mode
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
+from pytest_housekeeping.plugin.command_options import OPTIONS
 from pytest_housekeeping.plugin.refusals import misuse
+
+# These say themselves what is missing.
+_SAY_IT = ("--hk-confirm", "--hk-emergency", "--hk-plan", "--hk-to")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,17 +138,31 @@ _ONLY_IN = (
 
 
 def refuse_misplaced(option: Namespace) -> None:
-    """Raises pytest.UsageError for an option that the mode does not know.
+    """Raises pytest.UsageError for an option that the mode does not know, or that holds nothing.
 
     It would be ignored, and whoever gives it expects that it is not.
     """
+    _refuse_empty(option)
     rules = rules_of(Mode(option.hk_mode))
     _refuse_target_of_rollback(option.hk_to, option.hk_mode, rules)
     for each in _ONLY_IN:
-        given = getattr(option, each.option[2:].replace("-", "_"))
-        if given is not None and not each.belongs(rules):
+        if _value(option, each.option) is not None and not each.belongs(rules):
             found = f"{each.option} with --hk-mode={option.hk_mode}"
             raise misuse(found, why=each.why, fix=each.fix)
+
+
+def _refuse_empty(option: Namespace) -> None:
+    for name, _ in OPTIONS:
+        if name not in _SAY_IT and _value(option, name) == "":
+            raise misuse(
+                f"{name}= holds nothing",
+                why="a variable that is not set, say; without it the run would be another one",
+                fix="give it a value, or leave it out",
+            )
+
+
+def _value(option: Namespace, name: str) -> object:
+    return getattr(option, name[2:].replace("-", "_"), None)
 
 
 def _refuse_target_of_rollback(to: str | None, mode: str, rules: ModeRules) -> None:

@@ -61,7 +61,8 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
         left = f"; what an interrupted run has left, invalid: {names}" * bool(unfinished)
         said = f"as recorded, but for what may move{moves.told}{left}{unread}"
         return Verdict(examined=1, unit="fingerprint"), said
-    accepted = context.options.accepted_drift in (now.digest, _of_fleet(context, target, whole))
+    wanted = context.options.accepted_drift
+    accepted = bool(wanted) and wanted in (now.digest, _of_fleet(context, target, whole))
     quiet = context.rules.undoes or accepted
     ways = (
         "bring the change into a migration (python -m pytest_housekeeping"

@@ -63,3 +63,16 @@ def test_a_rollback_names_what_it_undoes() -> None:
     option.hk_to = None
     with pytest.raises(pytest.UsageError, match="no --hk-to with --hk-mode=rollback"):
         refuse_misplaced(option)
+
+
+# They say themselves what is missing.
+SAY_IT = {"--hk-confirm", "--hk-emergency", "--hk-plan", "--hk-to"}
+TEXTS = [name for name, each in OPTIONS if "metavar" in each and each.get("type") is not int]
+
+
+@pytest.mark.parametrize("option", sorted({*TEXTS} - SAY_IT))
+@pytest.mark.parametrize("mode", Mode)
+def test_an_option_that_holds_nothing_is_refused(mode: Mode, option: str) -> None:
+    """A variable that is not set would promote elsewhere, or accept whatever is there."""
+    with pytest.raises(pytest.UsageError, match=f"{option}= holds nothing"):
+        refuse_misplaced(command_line(mode, f"{option}="))
