@@ -50,16 +50,16 @@ class Sandbox:
     def psql(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
         """The command as the promoter, and the variables for it, which hold the password."""
         variables = {name.removesuffix("_PROD"): v for name, v in self._address().items()}
-        return [self._program("psql"), *arguments], variables
+        return [self._psql(), *arguments], variables
 
     def superuser(self) -> str:
         """The command for what only a server's administrator may do. No password is in it."""
         data = str(Path(self.folder) / "data")
         login = ("-h", data, "-p", str(self.port), "-U", SUPERUSER, "-d", self.database)
-        return shlex.join((self._program("psql"), *login))
+        return shlex.join((self._psql(), *login))
 
-    def _program(self, name: str) -> str:
-        return str(Path(self.programs) / name)
+    def _psql(self) -> str:
+        return str(Path(self.programs) / "psql")
 
     def _address(self) -> dict[str, str]:
         return {

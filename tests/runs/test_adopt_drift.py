@@ -27,14 +27,6 @@ CREATE VIEW desk.seen WITH (security_invoker) AS SELECT id, colour FROM desk.tic
 GRANT SELECT ON desk.seen TO desk_app;
 COMMENT ON COLUMN desk.ticket.colour IS 'by hand; at night';
 """
-UNDONE = """
-DROP VIEW desk.seen;
-DROP TABLE desk.made;
-DROP FUNCTION desk.twice;
-ALTER TABLE desk.ticket DROP COLUMN colour, DROP CONSTRAINT by_hand_short;
-DROP TYPE desk.colour;
-DROP INDEX desk.by_hand;
-"""
 
 
 def adopt(production: Production) -> tuple[int, str]:

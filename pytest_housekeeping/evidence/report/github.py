@@ -39,7 +39,7 @@ from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
+    from pytest_housekeeping.evidence.audit_model import Audit
     from pytest_housekeeping.evidence.finding_model import FindingRecord
     from pytest_housekeeping.evidence.kinds import FindingKind
 
@@ -160,10 +160,6 @@ def _may(known: Cell | None) -> str:
         return "-"
     after = cell(known.after or "nothing")
     return f"{cell(known.before or 'nothing')} → **{after}**" if known.changed else after
-
-
-def _failed(step: StepRecord) -> str:
-    return f"{cell(step.id)}\n\n{block(step.message or 'no message')}"
 
 
 def _file(file: AppliedFile, beside: Beside) -> str:

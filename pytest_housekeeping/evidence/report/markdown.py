@@ -68,12 +68,12 @@ def code(text: str, most: int = 300) -> str:
     return _span(_line(text, most))
 
 
-def cell(text: str, most: int = 300) -> str:
+def cell(text: str) -> str:
     """The same for a table, where a bar ends a cell even in code, unless it is escaped.
 
     https://github.github.com/gfm/#example-200. Backslashes before one are doubled, and shown so.
     """
-    return _span(_BARS.sub(r"\1\1\\|", _line(text, most)))
+    return _span(_BARS.sub(r"\1\1\\|", _line(text, 300)))
 
 
 def block(text: str, most: int = 1500, language: str = "text") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -17,7 +17,6 @@ from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level, Verdict
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-Verify = Callable[[str], Verdict]
 
 SCHEMA = """
 CREATE SCHEMA shop;

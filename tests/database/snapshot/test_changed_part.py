@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 import pytest
@@ -22,8 +21,6 @@ from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from support.dependent_names import SETUP, STATEMENTS
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 GROUND = (
     """

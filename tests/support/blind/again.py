@@ -358,11 +358,6 @@ ACCOUNTS = (
     "RESET ROLE; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text NOT NULL);"
     "GRANT SELECT, REFERENCES ON auth.users TO hk_migrator; SET LOCAL ROLE hk_migrator;"
 )
-MEMBER_OF = (
-    "SELECT EXISTS (SELECT FROM studio.member AS m"
-    " WHERE m.user_id = (SELECT auth.uid()) AND m.tenant_id = wanted)"
-)
-
 SOUND = (
     Sound(
         kind=1,

@@ -18,8 +18,6 @@ from pytest_housekeeping.model import RunOutcome
 from support.fresh_copy import commit_all, git
 from support.index_ground import CONTROL, FORMULA, LONG, MONTHS, NASTY, Told, commit_told, project
 
-AUDITS = "ops/audit"
-
 
 @pytest.fixture(scope="module")
 def months(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -126,11 +126,9 @@ class Collector:
         parts = (schema, name) if schema else (name,)
         self.add_name(parts, ReferenceKind.RELATION, span, how=how, columns=columns)
 
-    def add_dotted(
-        self, text: str, kind: ReferenceKind, span: Span, *, how: str, certain: bool = True
-    ) -> None:
+    def add_dotted(self, text: str, kind: ReferenceKind, span: Span, *, how: str) -> None:
         """A name that is written in one text, with a dot between schema and object."""
-        self.add_name(split_name(text), kind, span, how=how, certain=certain)
+        self.add_name(split_name(text), kind, span, how=how)
 
     def add_undecided(self, span: Span, reason: str) -> None:
         """A place of which nobody can say what it names."""

@@ -29,7 +29,7 @@ def metadata_schema(survey: Survey) -> str | None:
     schemas = {
         schema
         for site in survey.calls
-        if call_name(site.node) == "MetaData" and (schema := _keyword(site, "schema"))
+        if call_name(site.node) == "MetaData" and (schema := _schema_keyword(site))
     }
     return schemas.pop() if len(schemas) == 1 else None
 
@@ -47,7 +47,7 @@ def _read_call(site: CallSite, survey: Survey, collector: Collector, default: st
             text = static_value(target, site.scope)
             if text and _is_column(text):
                 _foreign_key(text, span(collector, target, site.symbol), collector, default)
-    elif name == "MetaData" and (schema := _keyword(site, "schema")):
+    elif name == "MetaData" and (schema := _schema_keyword(site)):
         collector.add_name(
             (schema,), ReferenceKind.SCHEMA, place, how="MetaData(schema=)", certain=False
         )
@@ -64,7 +64,7 @@ def _table(site: CallSite, name: str | None, collector: Collector, default: str 
         collector.add_undecided(place, "Table() of a name that is made at run time")
         return
     _, metadata, *columns = site.node.args
-    schema = _keyword(site, "schema") or _schema_of(metadata, site.scope) or default
+    schema = _schema_keyword(site) or _schema_of(metadata, site.scope) or default
     names = tuple(_columns(columns, site.scope))
     collector.add_relation(schema, name, place, how="Table()", columns=names)
 
@@ -111,8 +111,8 @@ def _schema_of(metadata: ast.expr, scope: NameScope) -> str | None:
     return None
 
 
-def _keyword(site: CallSite, name: str) -> str | None:
-    return _keyword_of(site.node, name, site.scope)
+def _schema_keyword(site: CallSite) -> str | None:
+    return _keyword_of(site.node, "schema", site.scope)
 
 
 def _keyword_of(node: ast.Call, name: str, scope: NameScope) -> str | None:
