@@ -11,6 +11,7 @@ from pytest_housekeeping.sql.own_transaction import (
 from pytest_housekeeping.sql.parse import Node, Statement, nodes_of
 
 _SAVEPOINTS = {"TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO"}
+_MODES = {"transaction_isolation", "transaction_read_only", "transaction_deferrable"}
 # Statements that may leave something in the session: nobody knows what a DO block, or a function
 # in a SELECT, does.
 _TOUCH_SESSION = {
@@ -74,8 +75,9 @@ MOST_LOCKS = max(_LOCKS.values())
 class Effects:
     """What the statements of one file, of which there are so many, do together.
 
-    ``control`` would begin or end a transaction, ``alone`` refuses to run in one, ``may_be_alone``
-    does so for some objects, ``client_copy`` reads rows from a client. ``values_added`` are those
+    ``control`` would begin or end a transaction, ``modes`` say of which kind it is, ``alone``
+    refuses to run in one, ``may_be_alone`` does so for some objects, ``client_copy`` reads rows
+    from a client. ``values_added`` are those
     that enums get. ``only_defines``: what they make of a schema hangs on nothing but the schema;
     ``only_drops``: of no table that they leave is anything gone.
     """
@@ -89,6 +91,7 @@ class Effects:
     alone: list[tuple[Statement, str]] = field(default_factory=list)
     may_be_alone: bool = False
     control: list[tuple[Statement, str]] = field(default_factory=list)
+    modes: list[Statement] = field(default_factory=list)
     client_copy: list[Statement] = field(default_factory=list)
 
 
@@ -111,6 +114,8 @@ def _add(effects: Effects, statement: Statement) -> None:
         effects.only_drops = False
     if name == "TransactionStmt" and body.get("kind") not in _SAVEPOINTS:
         effects.control.append((statement, _command(body)))
+    elif name == "VariableSetStmt" and _sets_a_mode(body):
+        effects.modes.append(statement)
     elif name == "AlterEnumStmt" and "newVal" in body and "oldVal" not in body:
         effects.values_added.append(body["newVal"])
     elif name == "CopyStmt" and "filename" not in body and "is_program" not in body:
@@ -119,6 +124,14 @@ def _add(effects: Effects, statement: Statement) -> None:
         effects.alone.append((statement, what))
     elif name in REFUSED_IF_PARTITIONED:
         effects.may_be_alone = True
+
+
+def _sets_a_mode(body: Node) -> bool:
+    """``SET TRANSACTION``, or one of the settings that it stands for."""
+    name = str(body.get("name", "")).lower()
+    return name in {"transaction", "transaction snapshot"} or (
+        name in _MODES and body.get("kind") in {"VAR_SET_VALUE", "VAR_SET_DEFAULT"}
+    )
 
 
 def _runs_a_function(name: str, body: Node) -> bool:

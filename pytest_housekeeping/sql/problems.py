@@ -87,8 +87,7 @@ def transaction_problems(
     if effects.statements and empty:
         found = "the header 'empty' over a file that holds statements"
         yield Problem.at(text, 0, found, *_NOT_EMPTY)
-    for statement, command in effects.control:
-        yield Problem.at(text, statement.offset, f"{command} in the file", *_CONTROL)
+    yield from _of_the_transaction(text, effects)
     for statement in effects.client_copy:
         yield Problem.at(text, statement.offset, "COPY through the client", *_COPY)
     if transaction != "none":
@@ -105,6 +104,14 @@ def transaction_problems(
         yield Problem.at(text, 0, f"transaction={transaction} outside migrations", *_CUT)
 
 
+def _of_the_transaction(text: str, effects: Effects) -> Iterator[Problem]:
+    """What would begin or end the transaction, or make it another one."""
+    for statement, command in effects.control:
+        yield Problem.at(text, statement.offset, f"{command} in the file", *_CONTROL)
+    for statement in effects.modes:
+        yield Problem.at(text, statement.offset, "a mode of the transaction in the file", *_MODE)
+
+
 # Why, and what to do.
 _EMPTY = (
     "it would be recorded as applied although it did nothing",
@@ -117,6 +124,10 @@ _NOT_EMPTY = (
 _CONTROL = (
     "the whole batch is one transaction; this would end it before anything was proved",
     "remove the statement; the promotion begins and commits",
+)
+_MODE = (
+    "the whole batch is one transaction, READ COMMITTED, and has begun before this file",
+    "remove the statement; where production has applied the file, a baseline takes it as history",
 )
 _COPY = (
     "the data would have to come from a client, and there is none",

@@ -29,10 +29,11 @@ def unenclosed(text: str) -> tuple[str, tuple[Problem, ...]]:
     if not _MAY_BEGIN.search(text):
         return text, ()
     try:
-        control = [statement for statement, _ in effects_of(parse(text)).control]
+        effects = effects_of(parse(text))
     except SyntaxRefused:
         return text, ()
-    if len(control) != 2:
+    control = [statement for statement, _ in effects.control]
+    if len(control) != 2 or effects.modes:
         return text, ()
     begin = _BEGIN.match(text, control[0].offset)
     commit = _COMMIT.match(text, control[1].offset)

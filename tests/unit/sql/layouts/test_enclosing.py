@@ -43,3 +43,25 @@ def test_what_means_more_is_refused_by_line(tmp_path: Path, text: str, lines: li
     found = read_layout(tmp_path, {NAME: text})
     assert [line for line, said in found.problems(NAME) if "in the file" in said] == lines
     assert found.told(NAME) == []
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "SET TRANSACTION READ ONLY",
+        "SET LOCAL transaction_isolation = 'serializable'",
+    ],
+)
+def test_a_mode_behind_begin_means_more_as_well(tmp_path: Path, mode: str) -> None:
+    found = read_layout(tmp_path, {NAME: f"BEGIN;\n{mode};\nSELECT 1;\nCOMMIT;"})
+    refused = [line for line, said in found.problems(NAME) if "in the file" in said]
+    assert sorted(refused) == [1, 2, 4]
+    assert found.told(NAME) == []
+
+
+def test_a_mode_alone_is_refused_and_a_default_of_the_session_is_none(tmp_path: Path) -> None:
+    mode = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;"
+    default = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE;\n"
+    found = read_layout(tmp_path, {NAME: f"{default}{mode}"})
+    assert [line for line, said in found.problems(NAME) if "mode of the transaction" in said] == [2]
