@@ -1,5 +1,5 @@
-"""What a run of this machine has shown is not repeated, and what changes is: round trips, and
-tripwires, in which no migration has a part."""
+"""What a run of this machine has shown is not repeated, and what changes is: round trips, that the
+result restores, and tripwires, in which no migration has a part."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from support.staging_project import Project
 
 ROLLBACK = "sql/rollback/0002_names.sql"
 STEP = f"{ROLLBACK}::round-trip"
+RESTORE = "verify::restore"
 TRIPWIRE = "tripwire::rls-not-enabled"
 FILES = {
     "sql/migrations/0002_names.sql": "CREATE INDEX subject ON desk.ticket (subject);\n",
@@ -23,12 +24,16 @@ def test_a_round_trip_is_shown_once(tmp_path: Path) -> None:
     first = project.run(**environment)
     assert (first.code, first.outcome) == (0, "promoted"), first.output
     assert "shown at" not in first.message(STEP) + first.message(TRIPWIRE)
+    assert "shown at" not in first.message(RESTORE)
 
     again = project.run(**environment)
     assert (again.code, again.outcome) == (0, "promoted"), again.output
     said, then = again.message(STEP).split("; shown at ")
     assert said == first.message(STEP)
     assert then.endswith("by a run of the same files on the same schema")
+
+    said, then = again.message(RESTORE).split("; shown at ")
+    assert said == first.message(RESTORE)
 
     project.write({ROLLBACK: "SELECT 1;\n"})
     changed = project.run(**environment)

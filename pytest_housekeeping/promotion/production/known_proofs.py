@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.model import Kind, Phase, Step, Verdict
-from pytest_housekeeping.plan.steps import REHEARSE, RESULT
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
+from pytest_housekeeping.promotion.known_restores import restored_once
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.server import build_facts
@@ -25,7 +25,6 @@ from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.text import digest, digest_of_facts
 
-_RESTORES = f"{REHEARSE}::{RESULT}"
 _KINDS = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY)
 
 
@@ -74,18 +73,7 @@ class KnownProofs:
             [expected.digest, expected.excluded, expected.superuser],
         ]
         kept = KeptVerdicts(folder=default_folder("proofs"), key=digest_of_facts(facts))
-        known = kept.read().get(_RESTORES)
-        if known is not None:
-            return BackupProof(
-                objects=known.examined,
-                server_major=server.major,
-                limits=known.evidence,
-                shown_at=known.shown_at,
-            )
-        proof = prove()
-        verdict = Verdict(examined=proof.objects, evidence=proof.limits)
-        kept.keep({_RESTORES: verdict}, at=self.context.run.started_at)
-        return proof
+        return restored_once(kept, server.major, prove, at=self.context.run.started_at)
 
     @property
     def _is_kept_here(self) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
 
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
@@ -38,18 +40,29 @@ _FORM = (
 )
 
 
+Known: TypeAlias = Callable[[bytes, Fingerprint, Callable[[], BackupProof]], BackupProof]
+
+
+def _prove_each(_: bytes, __: Fingerprint, prove: Callable[[], BackupProof]) -> BackupProof:
+    return prove()
+
+
 class ResultProof:
     """Whether the result restores, shown in a thread while the applications' own tests run.
 
     They write rows, so they wait until it is ``dumped``. What it has to be is the ``schema`` that
-    was committed, as the run has read it.
+    was committed, as the run has read it. What an earlier run has shown may be ``known``.
     """
 
     def __init__(
-        self, throwaway: Throwaway, schema: Callable[[], Fingerprint | None] = lambda: None
+        self,
+        throwaway: Throwaway,
+        schema: Callable[[], Fingerprint | None] = lambda: None,
+        known: Known = _prove_each,
     ) -> None:
         self._throwaway = throwaway
         self._schema = schema
+        self._known = known
         self._expected: Fingerprint | None = None
         self._thread: threading.Thread | None = None
         self._dumped = threading.Event()
@@ -85,7 +98,9 @@ class ResultProof:
 
     def _work(self) -> None:
         try:
-            self._judgement = result_restores(self._throwaway, self._expected, self._dumped.set)
+            self._judgement = result_restores(
+                self._throwaway, self._expected, self._dumped.set, known=self._known
+            )
         except BaseException as error:
             self._failure = error
         finally:
@@ -96,19 +111,23 @@ def result_restores(
     throwaway: Throwaway,
     expected: Fingerprint | None = None,
     dumped: Callable[[], None] = lambda: None,
+    *,
+    known: Known = _prove_each,
 ) -> Judgement:
     """The database is dumped, rows and all, and restored into another one with its fingerprint.
 
     Rows count: the function in an index may be called for the first time when there is one. The
     fingerprint is the ``expected`` one, or is read first; ``dumped`` is called when nothing more is
-    read of the database.
+    read of the database. Of the schema that the run has read, it may be ``known``.
 
     Raises BackupNotProved with the object that does not restore; what else is in the way, of this
     machine say, is raised as it is.
     """
     with throwaway.migrator() as connection:
-        expected = expected or read_fingerprint(connection, around=Around.NOTHING, once=True)
-        return _judged(throwaway, expected, connection, dumped)
+        if expected is None:
+            known = _prove_each
+            expected = read_fingerprint(connection, around=Around.NOTHING, once=True)
+        return _judged(throwaway, expected, connection, dumped, known)
 
 
 def _judged(
@@ -116,13 +135,14 @@ def _judged(
     expected: Fingerprint,
     connection: Connection,
     dumped: Callable[[], None],
+    known: Known,
 ) -> Judgement:
     try:
-        proof = _prove(throwaway, expected, connection, dumped, rows=True)
+        proof = _prove(throwaway, expected, connection, dumped, known, rows=True)
     except RestoreRefused as error:
         rows_alone = True
         try:
-            _prove(throwaway, expected, connection, dumped, rows=False)
+            _prove(throwaway, expected, connection, dumped, known, rows=False)
         except RestoreRefused:
             rows_alone = False
         raise BackupNotProved(
@@ -131,7 +151,8 @@ def _judged(
             fix=_NAMES if "does not exist" in error.found else _FORM,
         ) from None
     limits = [f"limit of the proof: {limit}" for limit in proof.limits]
-    verdict = Verdict(examined=max(1, proof.objects), unit="objects")
+    examined = max(1, proof.objects)
+    verdict = Verdict(examined=examined, unit="objects", shown_at=proof.shown_at)
     return verdict, "; ".join(["dumped and restored, with the same fingerprint", *limits])
 
 
@@ -140,6 +161,7 @@ def _prove(
     expected: Fingerprint,
     connection: Connection,
     dumped: Callable[[], None],
+    known: Known,
     *,
     rows: bool,
 ) -> BackupProof:
@@ -149,10 +171,11 @@ def _prove(
     if row == ("on",):
         dump = dump_schema(database.superuser_conninfo, server_major=major, rows=rows)
         dumped()
-        return prove_result(throwaway.server, dump, expected, server_major=major)
+        prove = partial(prove_result, throwaway.server, dump, expected, server_major=major)
+        return known(dump, expected, prove)
     # On a given server whose owner is no superuser, not every role can be given its objects.
     dump = dump_schema(database.migrator_conninfo, server_major=major)
-    known = dump_roles(connection)
+    roles = dump_roles(connection)
     dumped()
-    proof = prove_backup(dump, known, expected, server_major=major)
+    proof = prove_backup(dump, roles, expected, server_major=major)
     return replace(proof, limits=(*proof.limits, _WITHOUT_ROWS))

@@ -25,6 +25,7 @@ from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.staging.kept_past import begin_without, family_of, kept_past
+from pytest_housekeeping.promotion.staging.known_result import KnownResult
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 from pytest_housekeeping.promotion.staging.result import ResultProof
 from pytest_housekeeping.promotion.staging.target import StagingTarget
@@ -74,7 +75,9 @@ def start_staging(options: RunOptions) -> Run:
         raise
     throwaway = Throwaway(server, config)
     target = StagingTarget(context, throwaway)
-    checks, proof = Checks(context, throwaway), ResultProof(throwaway, target.schema_read)
+    known = KnownResult(context=context, throwaway=throwaway)
+    proof = ResultProof(throwaway, target.schema_read, known.restores)
+    checks = Checks(context, throwaway)
     checks.apps.before_first = proof.dumped
     return Run(
         context=context,

@@ -71,7 +71,7 @@ def test_what_postgresql_refused_is_the_batch(
 def proving(
     monkeypatch: pytest.MonkeyPatch, work: Callable[[Callable[[], None]], Judgement]
 ) -> None:
-    monkeypatch.setattr(result, "result_restores", lambda *given: work(given[-1]))
+    monkeypatch.setattr(result, "result_restores", lambda *given, **_: work(given[-1]))
 
 
 def test_the_schema_that_was_committed_is_what_has_to_come_back(
@@ -80,7 +80,7 @@ def test_the_schema_that_was_committed_is_what_has_to_come_back(
     """As the run has read it when it begins: not as the database is when it is dumped."""
     given: list[object] = []
 
-    def work(*arguments: object) -> Judgement:
+    def work(*arguments: object, **_: object) -> Judgement:
         given.extend(arguments[:2])
         return PROVED
 

@@ -1,0 +1,70 @@
+"""Results of staging that an earlier run of this machine has restored, by all that has a part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from pytest_housekeeping.checks.json_cache import default_folder
+from pytest_housekeeping.postgres.history_tables import TABLES
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
+from pytest_housekeeping.promotion.known_restores import restored_once
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.server import build_facts
+from pytest_housekeeping.snapshot.copies.proof import BackupProof
+from pytest_housekeeping.snapshot.dump import without_restriction
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.text import digest, digest_of_facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownResult:
+    """Dumps of the result of this run."""
+
+    context: RunContext
+    throwaway: Throwaway
+
+    def restores(
+        self, dump: bytes, expected: Fingerprint, prove: Callable[[], BackupProof]
+    ) -> BackupProof:
+        """That a dump restores to the schema as the run has read it: known, or proved now.
+
+        It depends on the tool, the server's build, the settings, what a superuser has done to the
+        server, the day, the schema and what is around it, and the dump with all rows but those of
+        the history, which are others in each run and meet nothing but its own tables.
+        """
+        text = without_history(dump, self.context.config.history_schema)
+        if text is None or self.throwaway.kind == "given":
+            return prove()
+        context, plan, config = self.context, self.context.plan, self.context.config
+        facts = [
+            this_tool(),
+            build_facts(config.server, config.server_version),
+            asdict(replace(config, root=Path())),
+            context.today,
+            [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
+            expected.digest,
+            sha256(text).hexdigest(),
+        ]
+        kept = KeptVerdicts(folder=default_folder("results"), key=digest_of_facts(facts))
+        return restored_once(kept, expected.server_major, prove, at=context.run.started_at)
+
+
+def without_history(dump: bytes, schema: str) -> bytes | None:
+    """The dump without the rows of the own tables; None where what looks like these is there more
+    than once, so that nothing else is left out. A key that is made of them is left out as well."""
+    dump = without_restriction(dump)
+    for name in TABLES:
+        table = re.escape(quoted(schema, name).encode())
+        rows = re.compile(
+            rb"^COPY %b \([^\n]*\) FROM stdin;\n(?:.*\n)*?\\\.\n" % table, re.MULTILINE
+        )
+        dump, count = rows.subn(b"", dump)
+        if count != 1:
+            return None
+    return dump

@@ -1,0 +1,123 @@
+"""Results that a run of this machine has restored: taken over of just the same dump alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.promotion.staging import known_result as module
+from pytest_housekeeping.promotion.staging.known_result import KnownResult, without_history
+from pytest_housekeeping.snapshot.copies.proof import BackupProof
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+
+NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
+DUMP = b"""\\restrict abc
+COPY desk.ticket (id) FROM stdin;
+1
+\\.
+COPY housekeeping.history (id, run) FROM stdin;
+1\tfirst
+\\.
+COPY housekeeping.promotion (id, run) FROM stdin;
+\\.
+\\unrestrict abc
+"""
+
+
+@dataclass
+class Ground:
+    """All that the restoring of a result stands on."""
+
+    dump: bytes = DUMP
+    config: dict[str, Any] | None = None
+    bootstrap: bytes = b"CREATE ROLE app;"
+    schema: str = "desk"
+    today: date = date(2027, 1, 2)
+    kind: str = "embedded"
+
+    def proved(self, met: HousekeepingError | None = None) -> bool:
+        """One run: whether it had to restore."""
+        tried: list[bool] = []
+
+        def prove() -> BackupProof:
+            tried.append(True)
+            if met is not None:
+                raise met
+            return BackupProof(objects=3, server_major=16, limits=("a limit",))
+
+        sources = SimpleNamespace(read=lambda _: self.bootstrap)
+        context: Any = SimpleNamespace(
+            plan=SimpleNamespace(sources=sources, bootstrap=("sql/bootstrap/roles.sql",)),
+            config=Config(root=Path("/project"), **(self.config or {})),
+            today=self.today,
+            run=SimpleNamespace(started_at=NOW),
+        )
+        throwaway: Any = SimpleNamespace(kind=self.kind)
+        entry = SchemaObject(name=self.schema, parent="", text="")
+        expected = Fingerprint(entries=(entry,), server_major=16)
+        known = KnownResult(context=context, throwaway=throwaway)
+        proof = known.restores(self.dump, expected, prove)
+        assert (proof.objects, proof.limits) == (3, ("a limit",))
+        assert proof.shown_at == ("" if tried else "2027-01-02 03:04 UTC")
+        return bool(tried)
+
+
+@pytest.fixture
+def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+    monkeypatch.setattr(module, "default_folder", lambda _: tmp_path / "cache")
+    return Ground()
+
+
+def test_the_same_dump_is_restored_once_whatever_the_history_says_of_the_run(
+    ground: Ground,
+) -> None:
+    assert ground.proved()
+    assert not ground.proved()
+    other = DUMP.replace(b"abc", b"xyz").replace(b"first", b"second")
+    assert not replace(ground, dump=other).proved()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"dump": DUMP.replace(b"\n1\n", b"\n2\n")},
+        {"dump": DUMP + b"CREATE SCHEMA more;\n"},
+        {"schema": "another"},
+        {"config": {"session": {"DateStyle": "ISO, DMY"}}},
+        {"bootstrap": b"CREATE ROLE app NOLOGIN;"},
+        {"today": date(2027, 1, 3)},
+        {"kind": "given"},
+    ],
+)
+def test_any_other_is_restored(ground: Ground, changed: dict[str, Any]) -> None:
+    assert ground.proved()
+    assert replace(ground, **changed).proved()
+
+
+@pytest.mark.parametrize(
+    ("part", "other"), [("this_tool", lambda: "another"), ("build_facts", lambda *_: ("another",))]
+)
+def test_another_tool_or_build_restores_it(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, part: str, other: Any
+) -> None:
+    assert ground.proved()
+    monkeypatch.setattr(module, part, other)
+    assert ground.proved()
+
+
+def test_what_did_not_restore_is_kept_nowhere(ground: Ground) -> None:
+    with pytest.raises(HousekeepingError, match="no"):
+        ground.proved(HousekeepingError("no"))
+    assert ground.proved()
+
+
+@pytest.mark.parametrize("text", [DUMP + DUMP, DUMP.replace(b"housekeeping.history", b"desk.h")])
+def test_nothing_else_is_taken_for_the_history(text: bytes) -> None:
+    assert without_history(text, "housekeeping") is None
