@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.evidence.git.repository import Repository
 from pytest_housekeeping.model import Finding, Kind, Level
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, ToolsPast
@@ -63,17 +65,29 @@ def applied_now(context: RunContext, connection: Connection) -> list[str]:
     return [each.path for each in applied]
 
 
-def commit_before(project: ReadProject, plan: Plan) -> str:
-    """Of files that another tool applies: the commit before the first that is pending came in; ""
-    where it is not in this clone, or nothing is pending."""
-    repository, config = project.repository, project.config
-    if repository is None or plan.theirs is None or not plan.unapplied:
-        return ""
-    paths = [repository.relative(config.root / on_disk(path)) for path in plan.unapplied]
+def pending_paths(project: ReadProject, plan: Plan, *, all_kinds: bool) -> list[str]:
+    """What is pending, as the repository names it: the migrations, or views and policies too."""
+    if project.repository is None:
+        return []
+    root, found = project.config.root, plan.unapplied
+    wanted = [path for path in found if all_kinds or path in plan.order]
+    return [project.repository.relative(root / on_disk(path)) for path in wanted]
+
+
+def commit_before(repository: Repository, paths: Sequence[str]) -> str:
+    """The commit before the first of the files came in; "" where it is not in this clone."""
     added = ("log", "--format=%H", "--diff-filter=A", "--no-renames", "--", *paths)
     _, found, _ = repository.attempt(*added)
     first = found.decode().split()[-1:]
     return repository.commit(f"{first[0]}^") or "" if first else ""
+
+
+def holds_any(repository: Repository, commit: str, paths: Sequence[str]) -> bool:
+    """Whether a commit of this clone has one of the files."""
+    if not paths or repository.commit(commit) is None:
+        return False
+    _, found, _ = repository.attempt("ls-tree", "--full-tree", "--name-only", commit, "--", *paths)
+    return bool(found)
 
 
 def history_findings(context: RunContext) -> list[Finding]:

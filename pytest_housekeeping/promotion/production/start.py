@@ -22,7 +22,12 @@ from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.activity import LookAround
 from pytest_housekeeping.promotion.production.backup import Backup
-from pytest_housekeeping.promotion.production.beside import commit_before, tools_past
+from pytest_housekeeping.promotion.production.beside import (
+    commit_before,
+    holds_any,
+    pending_paths,
+    tools_past,
+)
 from pytest_housekeeping.promotion.production.binding import Binding, unrehearsed
 from pytest_housekeeping.promotion.production.changes import changes_judged
 from pytest_housekeeping.promotion.production.clone.measured import new_measurement
@@ -262,13 +267,19 @@ def plan_of(
 def _plan_as_promoted(
     project: ReadProject, options: RunOptions, connection: LentConnection, plan: Plan
 ) -> Plan:
-    """The same with the checks of the last promotion that stands: those of today ask for what is
-    pending, and those of a rollback for what it has taken back."""
+    """The same with the checks of the last promotion that stands, or where its commit holds what is
+    pending of those before that: those of today ask for what is pending, and those of a rollback
+    for what it has taken back."""
     schema = project.config.history_schema
     last = promotion_table.last_promotion(connection, schema)
-    commit = last.commit if last else commit_before(project, plan)
+    commit = last.commit if last else ""
     if standing := history.applied(connection, schema):
         commit = standing[-1].commit
+    repository, theirs = project.repository, not commit and plan.theirs is not None
+    paths = pending_paths(project, plan, all_kinds=theirs)
+    # A baseline has left it out, or a rollback has undone a part of what was promoted together.
+    if repository is not None and (theirs or holds_any(repository, commit, paths)):
+        commit = commit_before(repository, paths)
     then = promoted_checks(project.config, project.sources, project.repository, commit)
     if then is None:
         return plan

@@ -66,6 +66,16 @@ def test_files_that_did_not_run_are_said_to_have_run_nowhere(mode: Mode) -> None
         assert "1 file pending, none of them run" in text
 
 
+def test_files_of_a_baseline_are_recorded_and_not_applied() -> None:
+    audit = sample(RunOutcome.PROMOTED, Mode.PROD)
+    assert files_title(audit) == "1 file applied"
+    shown = audit.plan.steps[0].model_copy(update={"id": "precheck::baseline"})
+    plan = audit.plan.model_copy(update={"steps": (shown, *audit.plan.steps)})
+    assert files_title(audit.model_copy(update={"plan": plan})) == (
+        "1 file recorded, none of them run"
+    )
+
+
 @pytest.mark.parametrize(
     "url",
     [
