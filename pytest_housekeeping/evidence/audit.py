@@ -87,14 +87,19 @@ def make_audit(
     _add_findings(document, results, earlier)
     document["lock_conflicts"] = [fields.conflict_fields(each) for each in conflicts]
     document["bound"] = fields.bound_fields(bound) if bound else {}
-    document["snapshot"] = {
+    document["snapshot"] = _snapshot_fields(before, after, after_of, schema or SchemaStates())
+    return seal(document | {"chain": {"previous": previous}}, secrets=secrets)
+
+
+def _snapshot_fields(
+    before: Artifact | None, after: Artifact | None, after_of: ProvedOn, schema: SchemaStates
+) -> dict[str, Any]:
+    return {
         "before": before.model_dump() if before else None,
         "after": after.model_dump() if after else None,
         "after_of": after_of.value,
-        "fingerprint": asdict(schema or SchemaStates()),
+        "fingerprint": asdict(schema),
     }
-    document["chain"] = {"previous": previous}
-    return seal(document, secrets=secrets)
 
 
 def _add_findings(

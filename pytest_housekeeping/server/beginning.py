@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,24 +78,22 @@ def begin(
     database, of that name where there is one. Raises `ServerError`."""
     from pytest_housekeeping.server.postmaster import boot
 
-    def booted(kept: Path | None = None) -> Postmaster:
-        return boot(
-            kind=kind,
-            version=version,
-            migrator=migrator,
-            max_locks=max_locks,
-            superuser=superuser,
-            stubs=stubs,
-            kept=kept,
-        )
-
+    booted = partial(
+        boot,
+        kind=kind,
+        version=version,
+        migrator=migrator,
+        max_locks=max_locks,
+        superuser=superuser,
+        stubs=stubs,
+    )
     refused = []
     for key, path in kept_ones(kind, version, beginning.keys, stubs):
         if not is_ours(path):
             refused.append(f"{path} belongs to somebody else, or others may write to it")
             continue
         try:
-            running = booted(path)
+            running = booted(kept=path)
         except (ServerError, ValueError, OSError) as error:
             refused.append(f"what is kept in {path} is no data folder of ours: {error}")
             _forget(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -95,35 +95,49 @@ def read_details(
     return Details(
         expressions=dict(connection.execute(_EXPRESSIONS.encode(), given).fetchall()),
         operators={oid: tuple(found) for oid, found in operators.items()},
-        indexes={
-            oid: IndexDetail(
-                keys=tuple(keys),
-                predicate=predicate,
-                nulls_equal=nulls_equal,
-                usual=usual,
-                columns=tuple(read),
-            )
-            for oid, keys, predicate, nulls_equal, usual, read in connection.execute(
-                _INDEXES.encode(), given
-            )
-        },
-        defaults={
-            (table, number): DefaultDetail(
-                text=text,
-                volatile=volatile,
-                sequence=sequence,
-                uses=tuple(uses.get(attrdef, ())),
-            )
-            for table, number, attrdef, text, volatile, sequence in connection.execute(
-                _DEFAULTS.encode(), given
-            )
-        },
+        indexes=_index_details(connection, given),
+        defaults=_default_details(connection, given, uses),
         lengths={
             type_: (schema, name, arguments)
             for type_, schema, name, arguments in connection.execute(_LENGTHS)
         },
         uses={oid: tuple(found) for oid, found in uses.items()},
     )
+
+
+def _index_details(
+    connection: Connection, given: Mapping[str, list[int]]
+) -> dict[int, IndexDetail]:
+    return {
+        oid: IndexDetail(
+            keys=tuple(keys),
+            predicate=predicate,
+            nulls_equal=nulls_equal,
+            usual=usual,
+            columns=tuple(read),
+        )
+        for oid, keys, predicate, nulls_equal, usual, read in connection.execute(
+            _INDEXES.encode(), given
+        )
+    }
+
+
+def _default_details(
+    connection: Connection,
+    given: Mapping[str, list[int]],
+    uses: Mapping[int, Sequence[Dependency]],
+) -> dict[tuple[int, int], DefaultDetail]:
+    return {
+        (table, number): DefaultDetail(
+            text=text,
+            volatile=volatile,
+            sequence=sequence,
+            uses=tuple(uses.get(attrdef, ())),
+        )
+        for table, number, attrdef, text, volatile, sequence in connection.execute(
+            _DEFAULTS.encode(), given
+        )
+    }
 
 
 def changed_use(

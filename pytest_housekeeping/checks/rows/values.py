@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -147,18 +147,31 @@ def source_of(
     rows = sql.SQL("(SELECT {} FROM ONLY {}) AS {}").format(
         sql.SQL(", ").join(first), before.identifier, name
     )
+    rows = _with_generated(after, values, rows)
+    return Source(table=before.identifier, rows=rows, place=place, keys=keys, originals=originals)
+
+
+def _with_generated(
+    after: Relation, values: Mapping[int, Value], rows: sql.Composed
+) -> sql.Composed:
+    """The rows, with the columns that are generated from their others."""
     generated = [
         sql.SQL("({})::{} AS {}").format(
-            value.expression, sql.SQL(after.columns[number].type_text), names[number]
+            value.expression,
+            sql.SQL(after.columns[number].type_text),
+            sql.Identifier(after.columns[number].name),
         )
         for number, value in values.items()
         if value.generated
     ]
-    if generated:
-        rows = sql.SQL("(SELECT {}.*, {} FROM {}) AS {}").format(
+    name = sql.Identifier(after.name)
+    return (
+        sql.SQL("(SELECT {}.*, {} FROM {}) AS {}").format(
             name, sql.SQL(", ").join(generated), rows, name
         )
-    return Source(table=before.identifier, rows=rows, place=place, keys=keys, originals=originals)
+        if generated
+        else rows
+    )
 
 
 def _values(

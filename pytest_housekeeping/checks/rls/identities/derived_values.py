@@ -49,26 +49,13 @@ def find_derived(
     """What of the context each condition depends on, with rows that pass. ``given`` are the values
     that are chosen already, ``values`` two that each column takes."""
     tables = {(table.schema, table.name): table for table in known}
-    matched: dict[ContextComparison, tuple[Claim, Pair]] = {}
     trials = [
         (item, claim, pair)
         for item in compared
         for claim in context
         for pair in _pairs(given.get(claim), values.get((item.schema, item.table, item.column)))
     ]
-    changed = _ask(
-        connection,
-        [
-            (tables[item.schema, item.table], settings_of(context, identity), item.expression)
-            for item, claim, pair in trials
-            for identity in (((claim, pair[0]),), ((claim, pair[1]),), ())
-        ],
-        "({})::text",
-    )
-    for number, (item, claim, pair) in enumerate(trials):
-        one, other, nobody = changed[3 * number : 3 * number + 3]
-        if one is not None and other is not None and nobody not in (one, other):
-            matched.setdefault(item, (claim, pair))
+    matched = _matched(connection, context, tables, trials)
     forms = [
         (item, claim, pair, form) for item, (claim, pair) in matched.items() for form in _FORMS
     ]
@@ -91,6 +78,30 @@ def find_derived(
             carried = form.format(pair[0]), form.format(pair[1])
             found.setdefault(item, Derived(item=item, claim=claim, pair=pair, carried=carried))
     return tuple(found.values())
+
+
+def _matched(
+    connection: Connection,
+    context: Sequence[Claim],
+    tables: Mapping[tuple[str, str], ProtectedTable],
+    trials: Sequence[tuple[ContextComparison, Claim, Pair]],
+) -> dict[ContextComparison, tuple[Claim, Pair]]:
+    """The first claim, with its values, on which what is compared depends."""
+    changed = _ask(
+        connection,
+        [
+            (tables[item.schema, item.table], settings_of(context, identity), item.expression)
+            for item, claim, pair in trials
+            for identity in (((claim, pair[0]),), ((claim, pair[1]),), ())
+        ],
+        "({})::text",
+    )
+    matched: dict[ContextComparison, tuple[Claim, Pair]] = {}
+    for number, (item, claim, pair) in enumerate(trials):
+        one, other, nobody = changed[3 * number : 3 * number + 3]
+        if one is not None and other is not None and nobody not in (one, other):
+            matched.setdefault(item, (claim, pair))
+    return matched
 
 
 def columns_in_parts(
