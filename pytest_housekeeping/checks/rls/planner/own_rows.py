@@ -8,7 +8,7 @@ would be proved to isolate as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities, describe
@@ -37,29 +37,11 @@ def prove_own_rows(
     """
     if not asked:
         return []
-    questions: list[tuple[int, bool, PlannerQuestion]] = []
-    for number, (table, privileges, identities) in enumerate(asked):
-        if not identities.identity_columns or not identities.candidates:
-            continue
-        identity = identities.candidates[0]
-        foreign = _foreign_rows(table, identities, identity)
-        settings = settings_of(context, identity)
-        questions += [
-            (
-                number,
-                is_control,
-                PlannerQuestion(
-                    table=table,
-                    privileges=privileges,
-                    command=command,
-                    settings=settings,
-                    where="" if is_control else _not_public(table, command, foreign),
-                ),
-            )
-            for command in _asked_for(privileges)
-            if not (command == "SELECT" and table.is_public)
-            for is_control in (False, True)
-        ]
+    questions = [
+        (number, is_control, question)
+        for number, each in enumerate(asked)
+        for is_control, question in _questions(context, *each)
+    ]
     proofs = ask_planner(
         connection, context_only, known, [question for _, _, question in questions]
     )
@@ -78,6 +60,34 @@ def prove_own_rows(
         else ""
         for number, (_, privileges, identities) in enumerate(asked)
     ]
+
+
+def _questions(
+    context: Sequence[Claim],
+    table: ProtectedTable,
+    privileges: RolePrivileges,
+    identities: TableIdentities,
+) -> Iterator[tuple[bool, PlannerQuestion]]:
+    """Of the rows of others and, as a control, of all; none where nobody's rows are known."""
+    if not identities.identity_columns or not identities.candidates:
+        return
+    identity = identities.candidates[0]
+    foreign = _foreign_rows(table, identities, identity)
+    settings = settings_of(context, identity)
+    for command in _asked_for(privileges):
+        if command == "SELECT" and table.is_public:
+            continue
+        for is_control in (False, True):
+            yield (
+                is_control,
+                PlannerQuestion(
+                    table=table,
+                    privileges=privileges,
+                    command=command,
+                    settings=settings,
+                    where="" if is_control else _not_public(table, command, foreign),
+                ),
+            )
 
 
 def _asked_for(privileges: RolePrivileges) -> tuple[str, ...]:
