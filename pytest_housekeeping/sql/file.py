@@ -173,11 +173,18 @@ def from_reading(
         return _in_parts(file, text, effects)
     if not header.transaction_said and kind in _NUMBERED_KINDS:
         file = replace(file, transaction=_transaction(layout, effects, outside=found.outside))
+    return _with_effects(file, text, effects, header, layout)
+
+
+def _with_effects(
+    file: SqlFile, text: str, effects: Effects, header: Header, layout: Layout
+) -> SqlFile:
+    """With what its statements do, and what does not fit its transaction."""
     misfits = transaction_problems(
         text,
         effects,
         transaction=file.transaction,
-        may_cut=kind in _NUMBERED_KINDS,
+        may_cut=file.kind in _NUMBERED_KINDS,
         mark=layout.outside_mark,
         empty=header.empty or _no_work(layout, effects),
     )
