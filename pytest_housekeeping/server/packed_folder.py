@@ -8,7 +8,9 @@ import os
 import re
 import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from operator import attrgetter
 from pathlib import Path
@@ -46,16 +48,18 @@ def pack(
     """
     segment = _current_segment(folder, programs, account)
     folders = [""]
-    packing = {step: _Packing(level) for step in _STEPS}
-    for name, entry in _tree(folder):
-        if entry.is_symlink():
-            raise ServerError(f"{name} of the data folder lies elsewhere: a tablespace")
-        if entry.is_dir():
-            folders.append(name)
-        elif entry.is_file() and _needed(name, segment):
-            content = Path(entry.path).read_bytes()
-            packing["tables" if name.startswith("base/") else "first"].add(name, content)
-    blocks = {step: each.ended() for step, each in packing.items()}
+    # While blocks are compressed, the files of the next ones are read.
+    with ThreadPoolExecutor(max_workers=2) as worker:
+        packing = {step: _Packing(level, worker) for step in _STEPS}
+        for name, entry in _tree(folder):
+            if entry.is_symlink():
+                raise ServerError(f"{name} of the data folder lies elsewhere: a tablespace")
+            if entry.is_dir():
+                folders.append(name)
+            elif entry.is_file() and _needed(name, segment):
+                content = _read(entry.path)
+                packing["tables" if name.startswith("base/") else "first"].add(name, content)
+        blocks = {step: each.ended() for step, each in packing.items()}
     index: dict[str, Any] = {"about": dict(about or {}), "level": level, "folders": folders}
     index |= {step: [(len(block), files) for block, files in blocks[step]] for step in blocks}
     parts = [block for step in blocks for block, _ in blocks[step]]
@@ -66,9 +70,9 @@ class _Packing:
     """Files one behind the other, and so many bytes of them compressed at once: a table has small
     ones, which are nearly alike."""
 
-    def __init__(self, level: int) -> None:
-        self._level = level
-        self._blocks: list[_Block] = []
+    def __init__(self, level: int, worker: ThreadPoolExecutor) -> None:
+        self._level, self._worker = level, worker
+        self._blocks: list[tuple[Future[bytes], list[tuple[str, int, int]]]] = []
         self._files: list[tuple[str, int, int]] = []
         self._open = bytearray()
 
@@ -82,12 +86,12 @@ class _Packing:
     def ended(self) -> list[_Block]:
         """The blocks, and the files of each: their names, how much of them is kept, their size."""
         self._end_block()
-        return self._blocks
+        return [(packed.result(), files) for packed, files in self._blocks]
 
     def _end_block(self) -> None:
         if self._files:
-            packed = zlib.compress(self._open, self._level) if self._level else bytes(self._open)
-            self._blocks.append((packed, self._files))
+            pack = partial(zlib.compress, level=self._level) if self._level else bytes
+            self._blocks.append((self._worker.submit(pack, self._open), self._files))
             self._files, self._open = [], bytearray()
 
 
@@ -143,6 +147,20 @@ def _lay_block(
             with view[place : place + length] as part:
                 _write(f"{target}/{name}", part, size, account)
             place += length
+
+
+def _read(path: str) -> bytes:
+    """A server's folder has thousands of them, most of one page: this is half as dear as `Path`."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        left = os.fstat(file).st_size
+        parts = []
+        while left and (part := os.read(file, left)):
+            parts.append(part)
+            left -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+    finally:
+        os.close(file)
 
 
 def _write(path: str, content: memoryview, size: int, account: Account) -> None:
