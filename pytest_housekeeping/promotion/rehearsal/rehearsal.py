@@ -44,12 +44,12 @@ _SHOWN = 10
 @dataclass(kw_only=True)
 class Rehearsal:
     """The batch on the copy. ``changes`` is, by segment, what became of its schema there,
-    ``facts`` what the batch did on the way; ``original`` reads production's schema as it was before
-    the batch. ``look`` is called with 0 before anything of it is applied,
-    and with the number of each segment but the last when that is in the copy. ``questions`` are
-    what production's rows are asked, once that is known, ``denied`` those that its role may not
-    ask. ``known_restore`` may know that a dump restores, and proves it otherwise; ``dumping`` is
-    that of the last segment's result, and ``restoring`` it.
+    ``facts`` what the batch did on the way; ``original`` reads production's schema as it was
+    before the batch. ``look`` is called with 0 before anything of it is applied, and with the
+    number of each segment but the last when that is in the copy. ``questions`` are what
+    production's rows are asked, once that is known, ``denied`` those that its role may not ask.
+    ``known_restore`` may know that a dump restores, and proves it otherwise; ``dumping`` is that
+    of the last segment's result, and ``restoring`` it.
     """
 
     context: RunContext
@@ -166,16 +166,19 @@ class Rehearsal:
 
     def _measured(self, segment: int) -> Measurement:
         """What is gathered of a segment, begun before anything of it is applied."""
-        if self._rows_before is None:
-            self._rows_before = self._read_rows()
         if segment not in self._measurements:
-            if not self._measurements:
-                self.look(0)
-            ours = self.context.config.history_schema
-            before = look_at(self.target.connection.get(), ours)
-            self._measurements[segment] = Measurement(
-                segment=segment, before=before, history_schema=ours
-            )
+            ours, beside = self.context.config.history_schema, []
+            try:
+                if not self._measurements:
+                    beside = [self._worker.submit(self._read_rows)]
+                    self.look(0)
+                before = look_at(self.target.connection.get(), ours)
+            finally:
+                wait(beside)
+            for reading in beside:
+                self._rows_before = reading.result()
+            made = Measurement(segment=segment, before=before, history_schema=ours)
+            self._measurements[segment] = made
         return self._measurements[segment]
 
     def _read_rows(self) -> RowCatalog:
@@ -213,8 +216,7 @@ class Rehearsal:
         """The schema that production will have, if it gets what the copy got: made ready, and its
         record with it, so that nobody waits for that under a lock."""
         before = self._expected[segment - 1].fingerprint if segment > 1 else self.original()
-        expected = with_changes(before, self.changes[segment])
-        self._expected[segment] = SchemaRecord.of(expected)
+        self._expected[segment] = SchemaRecord.of(with_changes(before, self.changes[segment]))
 
     def foreseen(self, segment: int) -> SchemaRecord:
         """What was made ready to be put on record of a segment. Raises ProofFailed without it."""

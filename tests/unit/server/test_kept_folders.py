@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -59,6 +60,23 @@ def test_what_a_server_needs_comes_back_byte_for_byte(
     kept = {p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file()} - needless
     assert found == {name: (data / name).read_bytes() for name in kept}
     assert image.stat().st_size < (2_000 if level else 60_000)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_what_is_compressed_side_by_side_comes_back_in_its_order(
+    data: Path, tmp_path: Path, level: int
+) -> None:
+    """The first block is by far the dearest, so that it is done behind the others."""
+    dear = Random(1).randbytes(4_000_000)
+    tables = {f"base/1/{50000 + n}": bytes([n]) * 1_100_000 for n in range(6)}
+    tables |= {"base/1/49999": dear, "base/1/60000": b""}
+    for name, content in tables.items():
+        (data / name).write_bytes(content)
+    packed_folder.pack(data, tmp_path / "image", PROGRAMS, ACCOUNT, level=level)
+    found = laid(tmp_path / "image", tmp_path / "laid")
+    assert {name: found[name] == content for name, content in tables.items()} == dict.fromkeys(
+        tables, True
+    )
 
 
 def test_no_byte_of_what_is_kept_can_change_unseen(data: Path, tmp_path: Path) -> None:
