@@ -194,7 +194,7 @@ def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
         for kind in _KINDS
         for file in found[kind]
         for each in file.problems
-        if file.path not in known or each.unreadable
+        if file.path not in known or (each.unreadable and file.path not in config.rows_only)
     ]
     if errors or problems:
         raise MisuseError("\n".join([*(str(error) for error in errors), *_told(problems)]))

@@ -77,6 +77,16 @@ def test_history_runs_as_its_tool_ran_it_but_for_what_counts_on_rows(tmp_path: P
     left_out = replace(config, rows_only={COUNTS: "it counts rows"})
     with made_schema(left_out, ProjectFiles(tmp_path)) as made:
         assert made.files == 2
+    # What nobody can read is named with the same way on, and the way leads on.
+    write(tmp_path, {COUNTS: "\\copy ticket from 'rows.csv'\n"})
+    with (
+        pytest.raises(MisuseError, match=r"psql command \\copy") as unread,
+        made_schema(config, ProjectFiles(tmp_path)),
+    ):
+        pass
+    assert "[tool.housekeeping.rows_only]" in unread.value.fix + str(unread.value)
+    with made_schema(left_out, ProjectFiles(tmp_path)) as made:
+        assert made.files == 2
 
 
 def test_what_history_leaves_open_is_told_by_cause(tmp_path: Path) -> None:
