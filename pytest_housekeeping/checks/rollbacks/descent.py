@@ -99,5 +99,4 @@ class Descents:
 
 
 def _only_drops(link: RollbackLink) -> bool:
-    up, down = link.migration, link.rollback
-    return up.only_defines and down.only_defines and down.only_drops
+    return link.migration.only_defines and link.rollback.only_drops
