@@ -249,7 +249,7 @@ class Batch:
         text = self.context.files.text(file)
         if self.context.options.records_only:
             self.opened()
-            return Applied(statements=file.statements, rows=0, duration_s=0.0)
+            return Applied(statements=0, rows=0, duration_s=0.0)
         if file.transaction == "none":
             return self._apply_outside(file, text)
         self.target.before_file(self.opened().connection, file.path)

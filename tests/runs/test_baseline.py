@@ -41,6 +41,8 @@ def test_what_is_there_is_recorded_and_nothing_is_pending_then(existing: Product
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert run.findings("baseline") == ["order of columns in table vault.secret"]
     assert run.steps["precheck::baseline"] == "passed"
+    applied = [step for step in run.audit["steps"] if step["phase"] == "apply"]
+    assert {step["statements"] for step in applied} == {0}
     baseline = run.audit["run"]["id"]
     run = existing.promote()
     assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
