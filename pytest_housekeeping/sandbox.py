@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.os_account import cache_folder, own_folder
 from pytest_housekeeping.server.stand_in import HOST, boot_stand_in, end_stand_in, serving_pid
@@ -81,13 +82,16 @@ def start(folder: Path) -> tuple[Sandbox, bool]:
     """The sandbox of this user, and whether it was started by this call.
 
     The database belongs to the project's `migrator`, and ``sql/bootstrap/`` of the project that
-    `folder` is in has made the roles. Raises MisuseError for settings that cannot be read,
-    SqlFailed for a bootstrap file, ServerError when the server does not start; nothing is left.
+    `folder` is in has made the roles. Raises MisuseError for settings that cannot be read, and
+    where that of another project runs, SqlFailed for a bootstrap file, ServerError when the server
+    does not start; nothing is left.
     """
     with _alone():
-        if (sandbox := running()) is not None:
-            return sandbox, False
         root = _project(folder)
+        if (sandbox := running()) is not None:
+            if _is_project(root) and root != Path(sandbox.project):
+                raise _anothers(sandbox, root)
+            return sandbox, False
         config = load_config(root) if _is_project(root) else Config(root=root)
         return _started(config), True
 
@@ -102,6 +106,14 @@ def stop() -> bool:
         end_stand_in(Path(sandbox.folder))
         _state().unlink()
         return ran
+
+
+def _anothers(sandbox: Sandbox, root: Path) -> MisuseError:
+    return MisuseError(
+        f"the sandbox that runs is for {sandbox.project}, and this is {root}",
+        why="its roles and its database are those of the other project",
+        fix="end it, and start one here: python -m pytest_housekeeping sandbox --stop",
+    )
 
 
 def _started(config: Config) -> Sandbox:

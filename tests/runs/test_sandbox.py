@@ -184,6 +184,18 @@ def test_what_is_wrong_with_the_project_is_said_and_nothing_is_left(
     assert not serving(shell.folder)
 
 
+def test_another_project_is_not_given_what_runs(running: Shell, tmp_path: Path) -> None:
+    other = Shell(folder=tmp_path, state=running.state)
+    assert other.start() == running.start()
+    write(other, "pyproject.toml", "[tool.housekeeping]\n")
+
+    done = other()
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"the sandbox that runs is for {running.folder}, and this is {tmp_path}" in done.stderr
+    assert running("--status").returncode == 0
+
+
 def test_standard_output_is_five_exports_and_a_second_start_repeats_them(shell: Shell) -> None:
     first = shell()
     second = shell()
