@@ -151,16 +151,8 @@ def _lay_block(
 
 def _read(path: str) -> bytes:
     """A server's folder has thousands of them, most of one page: this is half as dear as `Path`."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        left = os.fstat(file).st_size
-        parts = []
-        while left and (part := os.read(file, left)):
-            parts.append(part)
-            left -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-    finally:
-        os.close(file)
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.readall()
 
 
 def _write(path: str, content: memoryview, size: int, account: Account) -> None:
