@@ -80,11 +80,8 @@ class Selection:
 
     def _bring(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """The steps that nobody collected and the run needs, heard by the conftests above them."""
-        partial = self._is_partial(self.known, session.config)
-        wanted = self._closure(self.known) if partial else set(self.steps)
-        missing = sorted(wanted - set(self.known), key=self._place)
+        missing = self._required(self.known, self._is_partial(self.known, session.config))
         steps = [step for each in missing if self._may_be_asked_for(step := self.steps[each])]
-        steps = [step for step in steps if step.kind is not Kind.TEST]
         self.brought = {step.id for step in steps}
         before = session.config.pluginmanager.get_plugins()
         folders = {each.path.rpartition("/")[0] for each in steps if each.path}
@@ -172,20 +169,21 @@ class Selection:
         )
 
     def _pull_in(self, chosen: dict[str, list[pytest.Item]], session: pytest.Session) -> None:
-        """What the plan requires and nobody may hide; but of tests only those that Python knows."""
-        whole = set(self.steps) | set(self.known)
-        wanted = self._closure(chosen) if self.partial else whole
+        """What the plan requires and nobody may hide."""
         built: list[pytest.Item] = []
-        for identity in sorted(wanted - set(chosen), key=self._place):
-            step = self.steps.get(identity)
-            if step is not None and step.kind is Kind.TEST:
-                continue
-            if step is not None and identity not in self.known:
-                built.append(nodes.build(session, step))
+        for identity in self._required(chosen, self.partial):
+            if identity not in self.known:
+                built.append(nodes.build(session, self.steps[identity]))
                 self._remember(built[-1:])
             chosen[identity] = self.known[identity]
             self.pulled_in += 1
         report_collected(session, built)
+
+    def _required(self, chosen: Collection[str], partial: bool) -> list[str]:
+        """What the plan requires beside the chosen; but of tests only those that Python knows."""
+        wanted = self._closure(chosen) if partial else set(self.steps) | set(self.known)
+        tests = {each.id for each in self.steps.values() if each.kind is Kind.TEST}
+        return sorted(wanted - set(chosen) - tests, key=self._place)
 
     def _place(self, identity: str) -> tuple[int, str]:
         """Unknown items, tests made at run time, come just before the last promote."""
