@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest_housekeeping
 from pytest_housekeeping.checks.json_cache import read_entries, write_entries
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Level, Verdict
-from pytest_housekeeping.server.kept_folders import is_ours
-from pytest_housekeeping.sql.text import digest_of_facts
+from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.server.kept_folders import build_facts, is_ours
+from pytest_housekeeping.sql.text import digest, digest_of_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,17 @@ class KeptVerdicts:
         moment = at.isoformat()
         entry = {"at": moment, "verdicts": fields, "sha256": digest_of_facts([moment, fields])}
         write_entries(self._file, {}, {self.key: entry})
+
+
+def facts_of_staging(config: Config, plan: Plan) -> list[object]:
+    """What all that staging proves depends on: the tool, the server's build, the settings, and what
+    a superuser has done to the server."""
+    return [
+        this_tool(),
+        build_facts(config.server, config.server_version),
+        asdict(replace(config, root=Path())),
+        [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
+    ]
 
 
 @cache

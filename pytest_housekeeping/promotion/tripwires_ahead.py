@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pytest_housekeeping.checks.builtins import Builtins, read_builtins
 from pytest_housekeeping.checks.json_cache import default_folder
@@ -22,10 +20,9 @@ from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.installed_tools import installed_tools
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.server import build_facts
-from pytest_housekeeping.sql.text import digest, digest_of_facts
+from pytest_housekeeping.sql.text import digest_of_facts
 
 
 class TripwiresAhead:
@@ -78,14 +75,10 @@ def tried_ahead(context: RunContext, throwaway: Throwaway, rules: Sequence[Rule]
 def _kept(context: RunContext, rules: Sequence[Rule]) -> KeptVerdicts:
     """They depend on the tool and what it stands on, the server's build, the settings, what a
     superuser has done to the server, and the rules themselves; no migration reaches them."""
-    config, plan = context.config, context.plan
     facts = [
-        this_tool(),
+        *facts_of_staging(context.config, context.plan),
         [(each.name, each.version) for each in installed_tools()],
-        build_facts(config.server, config.server_version),
-        asdict(replace(config, root=Path())),
         context.today,
-        [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
         [repr(rule) for rule in rules],
     ]
     return KeptVerdicts(folder=default_folder("tripwires"), key=digest_of_facts(facts))

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.postgres.history_tables import TABLES
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging
 from pytest_housekeeping.promotion.known_restores import restored_once
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.server import build_facts
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.identifiers import quoted
-from pytest_housekeeping.sql.text import digest, digest_of_facts
+from pytest_housekeeping.sql.text import digest_of_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +39,10 @@ class KnownResult:
         text = without_history(dump, self.context.config.history_schema)
         if text is None or self.throwaway.kind == "given":
             return prove()
-        context, plan, config = self.context, self.context.plan, self.context.config
+        context = self.context
         facts = [
-            this_tool(),
-            build_facts(config.server, config.server_version),
-            asdict(replace(config, root=Path())),
+            *facts_of_staging(context.config, context.plan),
             context.today,
-            [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
             expected.digest,
             sha256(text).hexdigest(),
         ]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.checks.rollbacks import RoundTripInput
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
-from pytest_housekeeping.server import build_facts
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.sql.text import digest, digest_of_facts
+from pytest_housekeeping.sql.text import digest_of_facts
 
 
 def known_round_trips(
@@ -25,11 +23,8 @@ def known_round_trips(
     """
     before = given.schema_before_batch
     facts = [
-        this_tool(),
-        build_facts(config.server, config.server_version),
-        asdict(replace(config, root=Path())),
+        *facts_of_staging(config, plan),
         sorted(plan.contracts.roles),
-        [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
         [asdict(applied) | {"commit": ""} for applied in plan.past],
         [(s.number, [(f.path, f.sha256) for f in s.files]) for s in plan.segments],
         [(file.path, file.sha256) for file in plan.seeds],

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion.staging import known_result as module
 from pytest_housekeeping.promotion.staging.known_result import KnownResult, without_history
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
@@ -108,7 +109,7 @@ def test_another_tool_or_build_restores_it(
     ground: Ground, monkeypatch: pytest.MonkeyPatch, part: str, other: Any
 ) -> None:
     assert ground.proved()
-    monkeypatch.setattr(module, part, other)
+    monkeypatch.setattr(kept_verdicts, part, other)
     assert ground.proved()
 
 

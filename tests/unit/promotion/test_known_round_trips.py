@@ -17,8 +17,8 @@ from pytest_housekeeping.model import Finding, Kind, Level, Mode, Verdict
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
-from pytest_housekeeping.promotion.staging import known_round_trips as module
 from pytest_housekeeping.promotion.staging.known_round_trips import known_round_trips
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
@@ -100,9 +100,9 @@ def test_other_settings_another_past_or_schema(tmp_path: Path, changed: dict[str
 
 def test_another_tool_or_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = key(tmp_path)
-    monkeypatch.setattr(module, "this_tool", lambda: "another")
+    monkeypatch.setattr(kept_verdicts, "this_tool", lambda: "another")
     another = key(tmp_path)
-    monkeypatch.setattr(module, "build_facts", lambda *_: ("another",))
+    monkeypatch.setattr(kept_verdicts, "build_facts", lambda *_: ("another",))
     assert len({before, another, key(tmp_path)}) == 3
 
 

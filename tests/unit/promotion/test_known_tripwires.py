@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion import tripwires_ahead as module
 from pytest_housekeeping.promotion.tripwires_ahead import tried_ahead
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -98,16 +99,16 @@ def test_on_any_other_it_is_tried(ground: Ground, changed: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("part", "other"),
+    ("place", "part", "other"),
     [
-        ("this_tool", lambda: "another"),
-        ("installed_tools", lambda: ()),
-        ("build_facts", lambda *_: ("another",)),
+        (kept_verdicts, "this_tool", lambda: "another"),
+        (module, "installed_tools", lambda: ()),
+        (kept_verdicts, "build_facts", lambda *_: ("another",)),
     ],
 )
 def test_another_tool_or_build_tries_it(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch, part: str, other: Any
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, place: ModuleType, part: str, other: Any
 ) -> None:
     assert ground.known(keeps=True)
-    monkeypatch.setattr(module, part, other)
+    monkeypatch.setattr(place, part, other)
     assert not ground.known()
