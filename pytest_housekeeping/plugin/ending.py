@@ -12,7 +12,7 @@ from pytest_housekeeping.plugin.interruption import Interruption
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.stash import ENDED
 from pytest_housekeeping.plugin.step_properties import of_run, tell_suite
-from pytest_housekeeping.promotion.recorder import Recorder
+from pytest_housekeeping.promotion.recording.recorder import Recorder
 
 _COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}
 

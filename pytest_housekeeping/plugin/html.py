@@ -11,7 +11,7 @@ import pytest
 
 from pytest_housekeeping.model import Kind, StepResult
 from pytest_housekeeping.plugin.step_properties import RESULT
-from pytest_housekeeping.promotion.recorder import Recorder
+from pytest_housekeeping.promotion.recording.recorder import Recorder
 
 
 class HtmlHooks:

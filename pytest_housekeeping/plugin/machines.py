@@ -20,13 +20,13 @@ from pytest_housekeeping.plugin.redaction import (
     write_commands,
 )
 from pytest_housekeeping.plugin.stash import FINISHED, TOLD
-from pytest_housekeeping.promotion import refusal_record
+from pytest_housekeeping.promotion.recording import refusal_record
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
     from pytest_housekeeping.evidence.finished import Finished
-    from pytest_housekeeping.promotion.recorder import Recorder
-    from pytest_housekeeping.promotion.reports import Told
+    from pytest_housekeeping.promotion.recording.recorder import Recorder
+    from pytest_housekeeping.promotion.recording.reports import Told
 
 INCOMPLETE = "THE REPORTS ARE NOT COMPLETE"
 _FAILED = int(pytest.ExitCode.TESTS_FAILED)
@@ -40,7 +40,7 @@ def prepare(config: pytest.Config) -> None:
     folder = reports_folder(config)
     if folder is None or lists_only(config):
         return
-    from pytest_housekeeping.promotion.reports import JUNIT, make_room
+    from pytest_housekeeping.promotion.recording.reports import JUNIT, make_room
 
     try:
         make_room(folder)
@@ -83,7 +83,7 @@ def record_refusal(config: pytest.Config, reason: str, exit_code: pytest.ExitCod
     audit = refusal_record.record_refusal(settings, Mode(config.option.hk_mode), reason)
     if not _is_asked_for(config):
         return
-    from pytest_housekeeping.promotion.reports import finished_by, told_by_refusal
+    from pytest_housekeeping.promotion.recording.reports import finished_by, told_by_refusal
 
     said: list[str] = []
     try:
@@ -108,7 +108,7 @@ def _finished(
     if audit is None:
         message = redact("\n".join(recorder.messages).strip())
         return _unrecorded(config, message, exit_code, recorder.promotion.outcome())
-    from pytest_housekeeping.promotion.reports import finished_by, told_by
+    from pytest_housekeeping.promotion.recording.reports import finished_by, told_by
 
     told = config.stash[TOLD] = told_by(audit, recorder.context)
     exit_code = _written(config, audit, told, exit_code, said)
@@ -172,7 +172,7 @@ def _written(
     folder = reports_folder(config)
     if folder is None:
         return exit_code
-    from pytest_housekeeping.promotion.reports import write_reports
+    from pytest_housekeeping.promotion.recording.reports import write_reports
 
     try:
         said.append(write_reports(folder, audit, told, exit_code=exit_code))

@@ -11,7 +11,7 @@ from pytest_housekeeping.plugin.live_lines import LiveLines
 from pytest_housekeeping.plugin.stash import PROMOTION
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.promotion.progress import Progress
-from pytest_housekeeping.promotion.recorder import Recorder
+from pytest_housekeeping.promotion.recording.recorder import Recorder
 from pytest_housekeeping.promotion.signs_of_life import SignsOfLife
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.finished import Finished
     from pytest_housekeeping.plugin.ran_code import CodeWatch
     from pytest_housekeeping.promotion.engine import Promotion
-    from pytest_housekeeping.promotion.reports import Told
+    from pytest_housekeeping.promotion.recording.reports import Told
 
 PROMOTION: pytest.StashKey[Promotion] = pytest.StashKey()
 # What runs as Python, from before the first conftest.py on.

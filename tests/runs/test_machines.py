@@ -134,8 +134,8 @@ def test_however_it_ends_it_is_told_once(
 
 def test_what_goes_wrong_with_telling_takes_nothing_from_what_is_true(tmp_path: Path) -> None:
     broken = (
-        "import pytest_housekeeping.promotion.reports\n"
-        "pytest_housekeeping.promotion.reports.told_by = lambda *_: 1 / 0\n"
+        "import pytest_housekeeping.promotion.recording.reports\n"
+        "pytest_housekeeping.promotion.recording.reports.told_by = lambda *_: 1 / 0\n"
     )
     project = Project.make(tmp_path, files={"conftest.py": CONFTEST + broken})
     run = project.run("--hk-json")

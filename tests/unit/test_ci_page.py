@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.init.ci import ci_of
+from pytest_housekeeping.promotion.recording.github import tell_github
 from support.console_blocks import blocks_of
 from support.evidence_samples import failed_sample
 from support.fresh_copy import ROOT, git

@@ -27,8 +27,8 @@ from pytest_housekeeping.promotion.fleet.waves import CANARY
 from pytest_housekeeping.promotion.fleet.work import Work
 from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
 from pytest_housekeeping.promotion.production.handed import HandedBack, handed_back
+from pytest_housekeeping.promotion.recording.shown_beside import finish_page
 from pytest_housekeeping.promotion.run_facts import new_run
-from pytest_housekeeping.promotion.shown_beside import finish_page
 
 _WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 _COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}

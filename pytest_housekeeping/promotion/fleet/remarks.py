@@ -18,7 +18,7 @@ from pytest_housekeeping.evidence.remarks import MOST, Remark, Remarks
 from pytest_housekeeping.evidence.report.display import shortened
 from pytest_housekeeping.evidence.report.sarif import Ran, sarif_of
 from pytest_housekeeping.model import Level, Place
-from pytest_housekeeping.promotion.reports import Told, below_of, leave
+from pytest_housekeeping.promotion.recording.reports import Told, below_of, leave
 
 _RULE = "fleet-database"
 _MOST_DETAIL = 1000

@@ -19,7 +19,7 @@ from pytest_housekeeping.evidence.report.fleet import fleet_text, fleet_title
 from pytest_housekeeping.evidence.report.fleet_summary import fleet_summary
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.fleet.record import Kept
-from pytest_housekeeping.promotion.github import write_for_github
+from pytest_housekeeping.promotion.recording.github import write_for_github
 
 
 def tell_github(record: FleetRecord, kept: Kept, place: str) -> None:

@@ -18,7 +18,7 @@ from pytest_housekeeping.evidence.report.incident import incident_report
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.incident_files import write_incident
+from pytest_housekeeping.promotion.recording.incident_files import write_incident
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from support.evidence_samples import DOES, START, failed_sample, sample
 

@@ -15,7 +15,7 @@ from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.fleet.record import Waves, keep, record_of
 from pytest_housekeeping.promotion.fleet.survey import Survey
 from pytest_housekeeping.promotion.fleet.work import Work
-from pytest_housekeeping.promotion.killed_runs import dead_journals
+from pytest_housekeeping.promotion.recording.killed_runs import dead_journals
 
 
 @pytest.fixture

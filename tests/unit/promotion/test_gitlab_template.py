@@ -18,7 +18,7 @@ from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.init.ci_files import GITLAB, Place, ci_files
-from pytest_housekeeping.promotion.reports import CODE_QUALITY, JUNIT
+from pytest_housekeeping.promotion.recording.reports import CODE_QUALITY, JUNIT
 from pytest_housekeeping.promotion.run_facts import new_run
 from support.fresh_copy import ROOT, commit_all, git
 from support.git_http_server import git_over_http

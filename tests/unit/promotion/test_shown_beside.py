@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.promotion.shown_beside import shown_beside
+from pytest_housekeeping.promotion.recording.shown_beside import shown_beside
 from pytest_housekeeping.sql.password_literals import UNSHOWN
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.report.sarif import sarif
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.evidence_commit import branch_of
+from pytest_housekeeping.promotion.recording.evidence_commit import branch_of
 from pytest_housekeeping.sql.file import FOLDERS
 from pytest_housekeeping.sql.folder import bootstrap_paths, sql_paths
 from pytest_housekeeping.sql.layouts.read import text_of

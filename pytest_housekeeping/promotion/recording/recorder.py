@@ -16,20 +16,24 @@ from pytest_housekeeping.evidence.journal import Journal, start_journal
 from pytest_housekeeping.model import Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.steps import RESULT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
-from pytest_housekeeping.promotion.compared_runs import runs_to_compare_with
 from pytest_housekeeping.promotion.context import written_passwords
 from pytest_housekeeping.promotion.engine import Promotion
-from pytest_housekeeping.promotion.evidence_commit import is_final, is_left_to_fleet, publish
-from pytest_housekeeping.promotion.github import tell_github
-from pytest_housekeeping.promotion.incident_files import write_incident
-from pytest_housekeeping.promotion.killed_runs import record_killed_runs
-from pytest_housekeeping.promotion.shown_beside import finish_page, shown_beside
-from pytest_housekeeping.promotion.web_places import located
-from pytest_housekeeping.promotion.why_it_ended import (
+from pytest_housekeeping.promotion.recording.compared_runs import runs_to_compare_with
+from pytest_housekeeping.promotion.recording.evidence_commit import (
+    is_final,
+    is_left_to_fleet,
+    publish,
+)
+from pytest_housekeeping.promotion.recording.github import tell_github
+from pytest_housekeeping.promotion.recording.incident_files import write_incident
+from pytest_housekeeping.promotion.recording.killed_runs import record_killed_runs
+from pytest_housekeeping.promotion.recording.shown_beside import finish_page, shown_beside
+from pytest_housekeeping.promotion.recording.why_it_ended import (
     NOTHING_FAILED,
     what_was_skipped,
     why_it_ended,
 )
+from pytest_housekeeping.promotion.web_places import located
 
 if TYPE_CHECKING:
     from pytest_housekeeping.config import Config

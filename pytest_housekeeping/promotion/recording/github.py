@@ -16,7 +16,7 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import stem
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.model import Level
-from pytest_housekeeping.promotion.evidence_commit import branch_of
+from pytest_housekeeping.promotion.recording.evidence_commit import branch_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
