@@ -21,7 +21,7 @@ from typing import Any
 from _pytest.assertion.rewrite import AssertionRewritingHook
 
 from pytest_housekeeping.plugin.known_code import KnownCode
-from pytest_housekeeping.promotion.attestation import RanFile
+from pytest_housekeeping.promotion.repository.attestation import RanFile
 
 
 class CodeWatch:

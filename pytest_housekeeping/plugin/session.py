@@ -22,9 +22,9 @@ from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.sql_folders import plain_folders
 from pytest_housekeeping.plugin.stash import CODE_WATCH
 from pytest_housekeeping.plugin.step_properties import attach_result
-from pytest_housekeeping.promotion.attestation import refusal_of
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.recording.recorder import Recorder
+from pytest_housekeeping.promotion.repository.attestation import refusal_of
 
 # How many files the server may be ahead of their items.
 _AHEAD = 8

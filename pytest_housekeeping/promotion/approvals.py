@@ -15,7 +15,7 @@ from pytest_housekeeping.evidence.git.branch import identity_of
 from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.signatures import Signer, require_program, signature_of
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.signers import approvers_of
+from pytest_housekeeping.promotion.repository.signers import approvers_of
 
 _PERSON = re.compile(r"(?P<name>[^<]*)<(?P<email>[^>]*)>")
 _AUTHORS = "--format=%an <%ae>%n%aN <%aE>%n%(trailers:key=Co-authored-by,valueonly)"

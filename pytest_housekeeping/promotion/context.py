@@ -14,11 +14,11 @@ from pytest_housekeeping.model import Mode, Step
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.promotion.applied import promoted
-from pytest_housekeeping.promotion.attestation import Attestation, attested
+from pytest_housekeeping.promotion.repository.applied import promoted
+from pytest_housekeeping.promotion.repository.attestation import Attestation, attested
+from pytest_housekeeping.promotion.repository.target_pin import Pin, read_pin
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.run_options import RunOptions
-from pytest_housekeeping.promotion.target_pin import Pin, read_pin
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.layouts.read import text_of

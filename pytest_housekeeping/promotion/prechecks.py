@@ -13,8 +13,8 @@ from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.problems import own_schema_named, problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.session import overridden, replication_role
-from pytest_housekeeping.promotion.attestation import checkout_fix
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.repository.attestation import checkout_fix
 from pytest_housekeeping.server.libpq import libpq_variables
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import quoted

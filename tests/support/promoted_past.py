@@ -14,7 +14,7 @@ from pytest_housekeeping.evidence.audit_file import write_audit
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.promotion.applied import promoted_before
+from pytest_housekeeping.promotion.repository.applied import promoted_before
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.staging_project import Project
 

@@ -25,9 +25,9 @@ from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult, Tar
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.promotion.applied import promoted_before
-from pytest_housekeeping.promotion.attestation import source_of
 from pytest_housekeeping.promotion.context import RunContext, new_context
+from pytest_housekeeping.promotion.repository.applied import promoted_before
+from pytest_housekeeping.promotion.repository.attestation import source_of
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.evidence_samples import TARGET

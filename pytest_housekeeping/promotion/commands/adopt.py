@@ -18,7 +18,6 @@ from pytest_housekeeping.plan.pending import pending_files
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
-from pytest_housekeeping.promotion.applied import FILES, applied_files
 from pytest_housekeeping.promotion.production.adoption import (
     Drift,
     LeftSchema,
@@ -35,7 +34,8 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     read_address,
 )
-from pytest_housekeeping.promotion.target_pin import misplaced, read_pin
+from pytest_housekeeping.promotion.repository.applied import FILES, applied_files
+from pytest_housekeeping.promotion.repository.target_pin import misplaced, read_pin
 from pytest_housekeeping.snapshot.difference import Difference
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint

@@ -13,7 +13,7 @@ from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide
 from pytest_housekeeping.evidence.git.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.evidence.signatures import refuse_stranger, require_program, signer_of
 from pytest_housekeeping.plan.binding import refuse_malformed
-from pytest_housekeeping.promotion.signers import approvers_of
+from pytest_housekeeping.promotion.repository.signers import approvers_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 

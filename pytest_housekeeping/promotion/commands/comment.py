@@ -21,8 +21,8 @@ from pytest_housekeeping.evidence.report.plan_comment import (
     unplanned,
 )
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.applied import promoted_before
 from pytest_housekeeping.promotion.commands.needed_files import needed_files
+from pytest_housekeeping.promotion.repository.applied import promoted_before
 from pytest_housekeeping.promotion.run_facts import ci_url
 
 # As whom a workflow's own token writes: nobody else's comment is touched, whatever it begins with.

@@ -24,7 +24,6 @@ from pytest_housekeeping.plan.plan import ToolsPast
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
-from pytest_housekeeping.promotion.applied import CHANGED, FILES, applied_files, promoted_before
 from pytest_housekeeping.promotion.commands.needed_files import NeededFiles, needed_files
 from pytest_housekeeping.promotion.production.beside import tools_past
 from pytest_housekeeping.promotion.production.fleet_databases import located
@@ -39,7 +38,13 @@ from pytest_housekeeping.promotion.production.target_address import (
     required,
 )
 from pytest_housekeeping.promotion.production.their_files import recorded_by
-from pytest_housekeeping.promotion.target_pin import misplaced, read_pin
+from pytest_housekeeping.promotion.repository.applied import (
+    CHANGED,
+    FILES,
+    applied_files,
+    promoted_before,
+)
+from pytest_housekeeping.promotion.repository.target_pin import misplaced, read_pin
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, in_common
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint

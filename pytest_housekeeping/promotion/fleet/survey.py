@@ -19,7 +19,6 @@ from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.postgres.same_server import begun
-from pytest_housekeeping.promotion.applied import FILES, applied_files
 from pytest_housekeeping.promotion.production.fleet_databases import (
     FleetDatabase,
     State,
@@ -33,6 +32,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     read_address,
 )
+from pytest_housekeeping.promotion.repository.applied import FILES, applied_files
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import in_common, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint

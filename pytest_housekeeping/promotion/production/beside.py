@@ -17,11 +17,11 @@ from pytest_housekeeping.postgres.tool_history.checksums import checksum_of
 from pytest_housekeeping.postgres.tool_history.match import matched
 from pytest_housekeeping.postgres.tool_history.readers import their_own
 from pytest_housekeeping.promotion import prechecks
-from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production.elsewhere import elsewhere
 from pytest_housekeeping.promotion.production.read_project import ReadProject
 from pytest_housekeeping.promotion.production.their_files import as_they_know
+from pytest_housekeeping.promotion.repository.applied import applied_files
 from pytest_housekeeping.sql.layouts.known import layout_of
 from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.path_names import on_disk

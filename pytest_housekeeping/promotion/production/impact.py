@@ -17,7 +17,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
-from pytest_housekeeping.promotion.rollback_proofs import proved_rollbacks
+from pytest_housekeeping.promotion.repository.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.sql.file import SqlFile, from_reading
 from pytest_housekeeping.sql.layouts.known import layout_of
 from pytest_housekeeping.sql.layouts.read import reading

@@ -10,7 +10,7 @@ from pytest_housekeeping.model import Lock, Phase
 from pytest_housekeeping.plan.steps import APPLY
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.staging_evidence import staging_audits
+from pytest_housekeeping.promotion.repository.staging_evidence import staging_audits
 
 
 def lock_announcement(context: RunContext) -> Iterator[str]:

@@ -25,7 +25,7 @@ from pytest_housekeeping.promotion.production.roles import check_privileges, che
 from pytest_housekeeping.promotion.production.server_guards import server_guards
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.production.target import ProductionTarget
-from pytest_housekeeping.promotion.target_pin import Pin, misplaced, other_pins
+from pytest_housekeeping.promotion.repository.target_pin import Pin, misplaced, other_pins
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.programs import find_pg_dump
 from pytest_housekeeping.sql.identifiers import quoted

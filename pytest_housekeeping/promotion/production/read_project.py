@@ -18,16 +18,20 @@ from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of, with_file
 from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.production.fleet_databases import located
 from pytest_housekeeping.promotion.production.handed import handed
 from pytest_housekeeping.promotion.production.target_address import Address, read_address
 from pytest_housekeeping.promotion.production.twin_server import secrets_of
+from pytest_housekeeping.promotion.repository.attestation import (
+    refuse_unattested,
+    source_of,
+    with_file,
+)
+from pytest_housekeeping.promotion.repository.signers import approvers_of, signers_of
+from pytest_housekeeping.promotion.repository.staging_evidence import staging_audits
+from pytest_housekeeping.promotion.repository.web_places import located as on_the_web
 from pytest_housekeeping.promotion.run_options import RunOptions
-from pytest_housekeeping.promotion.signers import approvers_of, signers_of
-from pytest_housekeeping.promotion.staging_evidence import staging_audits
-from pytest_housekeeping.promotion.web_places import located as on_the_web
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 

@@ -36,8 +36,8 @@ from pytest_housekeeping.plan.steps import (
 )
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
-from pytest_housekeeping.promotion.signers import signers_of
-from pytest_housekeeping.promotion.staging_evidence import (
+from pytest_housekeeping.promotion.repository.signers import signers_of
+from pytest_housekeeping.promotion.repository.staging_evidence import (
     Ground,
     evidence_faults,
     other_texts,

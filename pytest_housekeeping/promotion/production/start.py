@@ -16,7 +16,6 @@ from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.postgres.primary import identified
-from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production import promotion_table
@@ -77,6 +76,7 @@ from pytest_housekeeping.promotion.rehearsal.same_dump import dump_of_both
 from pytest_housekeeping.promotion.rehearsal.seeded import seeded_batch
 from pytest_housekeeping.promotion.rehearsal.standing_rows import may_touch_rows
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
+from pytest_housekeeping.promotion.repository.applied import applied_files
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.snapshot import RestoreServer

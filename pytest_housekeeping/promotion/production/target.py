@@ -41,9 +41,9 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     session_of,
 )
+from pytest_housekeeping.promotion.repository.target_pin import pin_content
 from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
-from pytest_housekeeping.promotion.target_pin import pin_content
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import listed

@@ -17,17 +17,17 @@ from pytest_housekeeping.evidence.git.signing import FIX, SigningFailed, why_uns
 from pytest_housekeeping.evidence.report.wording import outcome_word
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.attestation import (
-    RAN_FIX,
-    SUBMODULE_FIX,
-    checkout_fix,
-)
 from pytest_housekeeping.promotion.production.handed import (
     HandedBack,
     hand_back,
     handed,
 )
-from pytest_housekeeping.promotion.signers import signers_of
+from pytest_housekeeping.promotion.repository.attestation import (
+    RAN_FIX,
+    SUBMODULE_FIX,
+    checkout_fix,
+)
+from pytest_housekeeping.promotion.repository.signers import signers_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence import Repository

@@ -33,7 +33,7 @@ from pytest_housekeeping.promotion.recording.why_it_ended import (
     what_was_skipped,
     why_it_ended,
 )
-from pytest_housekeeping.promotion.web_places import located
+from pytest_housekeeping.promotion.repository.web_places import located
 
 if TYPE_CHECKING:
     from pytest_housekeeping.config import Config

@@ -8,8 +8,8 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.rollback_files import DESTROYS
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.repository.rollback_proofs import disbelieved
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
-from pytest_housekeeping.promotion.rollback_proofs import disbelieved
 
 
 def rollback_prechecks(

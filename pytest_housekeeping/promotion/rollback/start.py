@@ -13,7 +13,6 @@ from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history_shape import SHAPE, misfits
 from pytest_housekeeping.postgres.primary import identified
-from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.context import PlannedFiles
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production.prechecks import (
@@ -34,11 +33,12 @@ from pytest_housekeeping.promotion.production.target_address import (
 )
 from pytest_housekeeping.promotion.production.twin_server import new_restore_server
 from pytest_housekeeping.promotion.rehearsal.rows import rows_asked
+from pytest_housekeeping.promotion.repository.applied import applied_files
+from pytest_housekeeping.promotion.repository.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.promotion.rollback.prechecks import rollback_prechecks
 from pytest_housekeeping.promotion.rollback.selection import Reverted, find_reverted
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
 from pytest_housekeeping.promotion.rollback.work import contracts_of, gather_work
-from pytest_housekeeping.promotion.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.run_options import RunOptions

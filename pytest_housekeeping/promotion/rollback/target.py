@@ -14,8 +14,8 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_schema import kept_schema
 from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.repository.kept_schema import kept_schema
 from pytest_housekeeping.promotion.rollback.backup_copy import BackupCopy
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.promotion.target import KeptFiles

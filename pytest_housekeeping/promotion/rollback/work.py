@@ -20,7 +20,7 @@ from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.view_dependents import standing_upon
-from pytest_housekeeping.promotion.applied import applied_files, promoted
+from pytest_housekeeping.promotion.repository.applied import applied_files, promoted
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile

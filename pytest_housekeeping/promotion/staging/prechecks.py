@@ -15,9 +15,9 @@ from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.own_tables import shape_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.replay import replay_applied, run_bootstrap
+from pytest_housekeeping.promotion.repository.target_pin import other_pins
 from pytest_housekeeping.promotion.staging.kept_past import WORTH_KEEPING_S, KeptPast
 from pytest_housekeeping.promotion.staging.target import StagingTarget
-from pytest_housekeeping.promotion.target_pin import other_pins
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.bootstrap import has_preset
 from pytest_housekeeping.sql.identifiers import quoted

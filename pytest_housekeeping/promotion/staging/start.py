@@ -16,14 +16,14 @@ from pytest_housekeeping.plan.given_past import given_past
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.steps import RESTORE
-from pytest_housekeeping.promotion.applied import promoted_before
-from pytest_housekeeping.promotion.attestation import source_of
 from pytest_housekeeping.promotion.context import new_context
 from pytest_housekeeping.promotion.judging import Checks
-from pytest_housekeeping.promotion.rollback_proofs import proved_rollbacks
+from pytest_housekeeping.promotion.repository.applied import promoted_before
+from pytest_housekeeping.promotion.repository.attestation import source_of
+from pytest_housekeeping.promotion.repository.rollback_proofs import proved_rollbacks
+from pytest_housekeeping.promotion.repository.signers import signers_of
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
-from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.staging.kept_past import begin_without, family_of, kept_past
 from pytest_housekeeping.promotion.staging.known_result import KnownResult
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks

@@ -26,9 +26,9 @@ from pytest_housekeeping.postgres.same_server import how_they_are_one
 from pytest_housekeeping.promotion.production.clone.opening import Clone
 from pytest_housekeeping.promotion.production.planning import start_plan
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
+from pytest_housekeeping.promotion.repository.target_pin import Pin, misplaced
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.target_connection import TargetConnection
-from pytest_housekeeping.promotion.target_pin import Pin, misplaced
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.server.embedded import find_embedded
 from support.fault_proxy import FaultProxy

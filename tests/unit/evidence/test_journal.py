@@ -24,7 +24,7 @@ from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.recovery import recover
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.steps import after_steps
-from pytest_housekeeping.promotion.applied import committed_segments
+from pytest_housekeeping.promotion.repository.applied import committed_segments
 from support.evidence_samples import CONFLICT, DOES, NOTICE, TARGET, facts, passed, sample
 
 WHERE = replace(TARGET, timeline=3)

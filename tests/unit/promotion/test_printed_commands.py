@@ -16,7 +16,7 @@ from pytest_housekeeping.evidence import SourceFacts, open_repository
 from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.attestation import checkout_fix, refuse_unattested
+from pytest_housekeeping.promotion.repository.attestation import checkout_fix, refuse_unattested
 from support.fresh_copy import commit_all, git
 from support.staged_project import FILES, LOG, Staged
 

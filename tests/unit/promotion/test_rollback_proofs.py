@@ -12,8 +12,8 @@ import pytest
 
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
-from pytest_housekeeping.promotion import rollback_proofs
-from pytest_housekeeping.promotion.rollback_proofs import disbelieved, proved_rollbacks
+from pytest_housekeeping.promotion.repository import rollback_proofs
+from pytest_housekeeping.promotion.repository.rollback_proofs import disbelieved, proved_rollbacks
 from pytest_housekeeping.sql.file import SqlFile
 from support.evidence_samples import TARGET, forged
 from support.fresh_copy import git

@@ -12,9 +12,13 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.attestation import RanFile, refusal_of, refuse_unattested
 from pytest_housekeeping.promotion.prechecks import worktree
 from pytest_housekeeping.promotion.recording.evidence_commit import publish
+from pytest_housekeeping.promotion.repository.attestation import (
+    RanFile,
+    refusal_of,
+    refuse_unattested,
+)
 from support.fresh_copy import commit_all, git
 from support.staged_project import FILES, LOG, Staged, make_project
 

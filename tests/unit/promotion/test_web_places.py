@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.evidence import SourceFacts, open_repository
-from pytest_housekeeping.promotion.web_places import located
+from pytest_housekeeping.promotion.repository.web_places import located
 from support.git_folders import git, init
 
 SOURCE = SourceFacts(commit="c" * 40, branch="main")

@@ -12,8 +12,8 @@ from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.signatures import PROGRAM
 from pytest_housekeeping.model import Outcome, TargetIdentity
 from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP
-from pytest_housekeeping.promotion.signers import signers_of
-from pytest_housekeeping.promotion.staging_evidence import (
+from pytest_housekeeping.promotion.repository.signers import signers_of
+from pytest_housekeeping.promotion.repository.staging_evidence import (
     Ground,
     evidence_faults,
     read_staging_audit,
