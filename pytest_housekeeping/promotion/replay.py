@@ -17,7 +17,7 @@ from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts

@@ -17,7 +17,7 @@ from pytest_housekeeping.evidence.records import NOT_HERE
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import locate
-from pytest_housekeeping.promotion.own_tables import evidence_findings
+from pytest_housekeeping.promotion.prechecks.own_tables import evidence_findings
 from pytest_housekeeping.promotion.production.fleet_databases import located
 from pytest_housekeeping.promotion.production.target_address import (
     closed_on_failure,

@@ -17,7 +17,7 @@ from pytest_housekeeping.postgres.activity import Activity, read_activity
 from pytest_housekeeping.postgres.batch_facts import strength
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.obstacles import Limits, obstacles, untold
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.target import Target

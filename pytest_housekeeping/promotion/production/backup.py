@@ -18,7 +18,7 @@ from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import Secrets, utc_stamp
 from pytest_housekeeping.model import ProvedOn, TargetIdentity, Verdict
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.known_copies import remember_copy
 from pytest_housekeeping.promotion.target import KeptFile
 from pytest_housekeeping.snapshot import RestoreServer

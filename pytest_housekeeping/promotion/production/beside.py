@@ -16,8 +16,8 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.tool_history.checksums import checksum_of
 from pytest_housekeeping.postgres.tool_history.match import matched
 from pytest_housekeeping.postgres.tool_history.readers import their_own
-from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks import shared
 from pytest_housekeeping.promotion.production.elsewhere import elsewhere
 from pytest_housekeeping.promotion.production.read_project import ReadProject
 from pytest_housekeeping.promotion.production.their_files import as_they_know
@@ -94,12 +94,12 @@ def history_findings(context: RunContext) -> list[Finding]:
     """What of the files is another text than was applied, or comes too late; where another tool
     applies them, what is wrong in its table as well. In which order that runs them is its own
     business, and only said."""
-    found, theirs = prechecks.history_findings(context), context.plan.theirs
+    found, theirs = shared.history_findings(context), context.plan.theirs
     if theirs is None:
         return found
     found = [
         replace(each, level=Level.WARNING) if each.rule == "history-order" else each
         for each in found
     ]
-    wrong = (prechecks.error("tool-history", theirs.table, f.found, f.fix) for f in theirs.faults)
+    wrong = (shared.error("tool-history", theirs.table, f.found, f.fix) for f in theirs.faults)
     return [*found, *wrong]

@@ -19,10 +19,10 @@ from pytest_housekeeping.errors import ProofFailed, listed
 from pytest_housekeeping.evidence.bound import Bound, SecondPerson
 from pytest_housekeeping.model import Kind, Phase, TargetIdentity, Verdict
 from pytest_housekeeping.plan.binding import CALLED, BoundParts
-from pytest_housekeeping.promotion.approvals import approvals_of, refuse_unapproved
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.approvals import approvals_of, refuse_unapproved
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.earlier_target import schema_alone
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal

@@ -21,7 +21,7 @@ from pytest_housekeeping.plan.steps import rehearse_step
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.relations_now import RelationNow
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.sql.file import SqlFile

@@ -10,7 +10,7 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.promotion.autocommit import unfinished_indexes
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.beside import applied_now
 from pytest_housekeeping.promotion.production.target import ProductionTarget

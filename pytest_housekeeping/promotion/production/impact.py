@@ -14,7 +14,7 @@ from pytest_housekeeping.model import Kind, Verdict
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.relations_now import FirstLook, first_look, relations_now
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.repository.rollback_proofs import proved_rollbacks

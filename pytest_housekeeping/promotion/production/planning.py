@@ -17,7 +17,7 @@ from pytest_housekeeping.plan.plan import ToolsPast
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.judging import Checks
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.clone.opening import clone_of, refuse_unfit_clone
 from pytest_housekeeping.promotion.production.known_proofs import KnownProofs
 from pytest_housekeeping.promotion.production.prechecks import (

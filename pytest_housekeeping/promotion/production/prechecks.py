@@ -9,12 +9,12 @@ from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Finding, Level, Phase, TargetIdentity, Verdict
 from pytest_housekeeping.plan.steps import STATISTICS
-from pytest_housekeeping.promotion import prechecks, stubs
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.evidence_precheck import audits
 from pytest_housekeeping.promotion.judging import Checks
-from pytest_housekeeping.promotion.own_tables import own_table_findings
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks import shared, stubs
+from pytest_housekeeping.promotion.prechecks.evidence import audits
+from pytest_housekeeping.promotion.prechecks.own_tables import own_table_findings
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production import baseline, beside
 from pytest_housekeeping.promotion.production.activity import check_window
 from pytest_housekeeping.promotion.production.adoption import verify_adopted
@@ -40,9 +40,9 @@ def production_prechecks(
 ) -> Mapping[str, Callable[[], Judgement]]:
     """The prechecks of a run on production, by name; ``promised`` is what is known of its roles."""
     return {
-        "files": lambda: prechecks.files(context),
-        "code": lambda: prechecks.code(checks.code()),
-        "worktree": lambda: prechecks.worktree(context.source),
+        "files": lambda: shared.files(context),
+        "code": lambda: shared.code(checks.code()),
+        "worktree": lambda: shared.worktree(context.source),
         "server": lambda: _server(context, target),
         "identity": lambda: _backup_begun(context, target, _identity(context, target)),
         "stubs": lambda: stubs.in_production(context.config.stubs, target.connection.get()),
@@ -52,7 +52,7 @@ def production_prechecks(
         "evidence": lambda: proved_in_staging(context, target.connection.identity()),
         "after": lambda: target.earlier.judge(target.fingerprint()),
         "audits": lambda: audits(context),
-        "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
+        "capacity": lambda: shared.capacity(context.plan, target.connection.get()),
         "roles": lambda: throwaway.lent(lambda: check_roles(context, target, throwaway, promised)),
         "privileges": lambda: check_privileges(context, target),
         "drift": lambda: drift(context, target, throwaway, checks),
@@ -107,11 +107,11 @@ def _server(context: RunContext, target: ProductionTarget) -> Judgement:
     started = time.perf_counter()
     connection.execute("SELECT 1")
     latency = (time.perf_counter() - started) * 1000
-    prechecks.refuse_old_server(connection, identity, "upgrade the server to 15 or later")
+    shared.refuse_old_server(connection, identity, "upgrade the server to 15 or later")
     find_pg_dump(target.major)
     said = f"PostgreSQL {identity.server_version}, {identity.database} as {identity.user}"
     findings = (
-        *prechecks.session_findings(connection),
+        *shared.session_findings(connection),
         *server_guards(connection, protects=bool(context.plan.contracts.roles)),
     )
     verdict = Verdict(examined=1, unit="server", findings=findings)
@@ -128,7 +128,7 @@ def _identity(context: RunContext, target: ProductionTarget) -> Judgement:
         verdict = Verdict(examined=1, unit="identity", findings=tuple(findings))
         return verdict, "no pin yet: it is written by this promotion"
     findings += [
-        prechecks.error("wrong-target", place, said, fix)
+        shared.error("wrong-target", place, said, fix)
         for said, fix in misplaced(pin, identity, timeline, named)
     ]
     findings += _not_compared(pin, identity, timeline, named)
@@ -151,7 +151,7 @@ def _of_others(context: RunContext, identity: TargetIdentity, place: str) -> Ite
     target = context.config.target
     for path, pin in other_pins(context.config, context.plan.sources).items():
         if (pin.system_identifier, pin.database) == (identity.system_identifier, identity.database):
-            yield prechecks.error(
+            yield shared.error(
                 "wrong-target",
                 place,
                 f"is the database that {path} names, and not {target.name}",

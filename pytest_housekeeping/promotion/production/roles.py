@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 
 from pytest_housekeeping.model import Verdict
-from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement, error
+from pytest_housekeeping.promotion.prechecks import shared
+from pytest_housekeeping.promotion.prechecks.shared import Judgement, error
 from pytest_housekeeping.promotion.production.promised_roles import (
     ATTRIBUTES,
     PromisedRoles,
@@ -123,7 +123,7 @@ def check_roles(
                     f"ALTER ROLE {quoted(name)} {lacks};",
                 )
             )
-    declared, said = prechecks.roles(
+    declared, said = shared.roles(
         context, target.connection.get(), target.connection.identity().user
     )
     verdict = Verdict(

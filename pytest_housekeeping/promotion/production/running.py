@@ -18,7 +18,7 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.steps import RUNNING
 from pytest_housekeeping.postgres.session_state import local_settings
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal

@@ -35,7 +35,7 @@ from pytest_housekeeping.plan.steps import (
     tripwire_step,
 )
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.repository.signers import signers_of
 from pytest_housekeeping.promotion.repository.staging_evidence import (
     Ground,

@@ -22,7 +22,7 @@ from pytest_housekeeping.checks.rows import (
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.sql.identifiers import quoted, split_name

@@ -23,7 +23,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.standing_rows import StandingTable, tables_with_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.rollback_files import DESTROYS
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.repository.rollback_proofs import disbelieved
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.promotion import prechecks, stubs
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
-from pytest_housekeeping.promotion.own_tables import shape_findings
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks import shared, stubs
+from pytest_housekeeping.promotion.prechecks.own_tables import shape_findings
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.replay import replay_applied, run_bootstrap
 from pytest_housekeeping.promotion.repository.target_pin import other_pins
 from pytest_housekeeping.promotion.staging.kept_past import WORTH_KEEPING_S, KeptPast
@@ -34,27 +34,27 @@ def staging_prechecks(
     """The prechecks of a staging run, by name."""
     connection = target.connection
     return {
-        "files": lambda: prechecks.files(context),
-        "code": lambda: prechecks.code(checks.code()),
-        "worktree": lambda: prechecks.worktree(context.source),
+        "files": lambda: shared.files(context),
+        "code": lambda: shared.code(checks.code()),
+        "worktree": lambda: shared.worktree(context.source),
         "server": lambda: _server(context, target, throwaway),
-        "capacity": lambda: prechecks.capacity(context.plan, connection.get()),
+        "capacity": lambda: shared.capacity(context.plan, connection.get()),
         "stubs": lambda: stubs.on_a_throwaway_server(context.config.stubs, connection.get()),
         "bootstrap": lambda: _bootstrap(context, target, throwaway, kept),
         "history": lambda: _history(context, target, throwaway, kept),
-        "roles": lambda: prechecks.roles(context, connection.get(), connection.identity().user),
+        "roles": lambda: shared.roles(context, connection.get(), connection.identity().user),
     }
 
 
 def _server(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> Judgement:
     """The server answers, is recent enough, and the migrating role is shaped like a real one."""
     connection, identity = target.connection.get(), target.connection.identity()
-    prechecks.refuse_old_server(connection, identity, "use PostgreSQL 15 or later")
+    shared.refuse_old_server(connection, identity, "use PostgreSQL 15 or later")
     _refuse_production(context, target, throwaway)
     said = f"PostgreSQL {identity.server_version}, {identity.database} as {identity.user}"
     findings = (
         *_shape(context, connection, identity.user),
-        *prechecks.session_findings(connection),
+        *shared.session_findings(connection),
     )
     return Verdict(examined=1, unit="server", findings=findings), said
 
@@ -77,7 +77,7 @@ def _bootstrap(
     findings = (
         *_shape(context, connection, user),
         *may_become_superuser(connection, user),
-        *prechecks.session_findings(connection),
+        *shared.session_findings(connection),
     )
     return replace(verdict, findings=(*verdict.findings, *findings)), said
 
@@ -93,7 +93,7 @@ def _shape(context: RunContext, connection: Connection, user: str) -> tuple[Find
     if row is not None and not row[0]:
         return ()
     return (
-        prechecks.error(
+        shared.error(
             "migrator-shape",
             user,
             "is superuser or BYPASSRLS, so no row-level security would be seen to hold",
@@ -148,7 +148,7 @@ def _history(
 ) -> Judgement:
     """What was promoted before is as it was, and is replayed, so that the batch runs as in prod."""
     plan, said = context.plan, ["no promotion yet: everything pending"]
-    findings = prechecks.history_findings(context)
+    findings = shared.history_findings(context)
     findings += shape_findings(context, target.connection.get())
     if not findings:
         if plan.past:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_backup, prove_result
 from pytest_housekeeping.snapshot.coverage import Around

@@ -14,8 +14,8 @@ from pytest_housekeeping.config import Config, Stub
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import ServerError, SqlFailed
 from pytest_housekeeping.postgres.connection import connect
-from pytest_housekeeping.promotion import stubs
 from pytest_housekeeping.promotion.init.chosen_settings import chosen_for
+from pytest_housekeeping.promotion.prechecks import stubs
 from pytest_housekeeping.promotion.production.twin_server import replay_server
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import ServerSettings, embedded, server_settings, start

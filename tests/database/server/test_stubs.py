@@ -15,7 +15,7 @@ from pytest_housekeeping.errors import HousekeepingError, SqlFailed
 from pytest_housekeeping.model import Level
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.postgres.statement_errors import explain
-from pytest_housekeeping.promotion import stubs
+from pytest_housekeeping.promotion.prechecks import stubs
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.snapshot import start_restore_server

@@ -18,7 +18,7 @@ from pytest_housekeeping.plan.problems import (
     problems_of,
 )
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
-from pytest_housekeeping.promotion.prechecks import locks_needed
+from pytest_housekeeping.promotion.prechecks.shared import locks_needed
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import Statement, parse
 from pytest_housekeeping.sql.project_files import ProjectFiles

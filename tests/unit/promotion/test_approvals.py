@@ -20,9 +20,13 @@ from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide, decisio
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Kind, Mode
 from pytest_housekeeping.plan.pending import AppliedFile
-from pytest_housekeeping.promotion.approvals import Approvals, approvals_of, refuse_unapproved
 from pytest_housekeeping.promotion.commands.approve import approve
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks.approvals import (
+    Approvals,
+    approvals_of,
+    refuse_unapproved,
+)
 from pytest_housekeeping.promotion.repository.signers import approvers_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.fresh_copy import commit_all, git

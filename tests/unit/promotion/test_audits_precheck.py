@@ -15,8 +15,8 @@ from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.evidence_precheck import audits
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.evidence import audits
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from support.evidence_repository import commit_runs, new_repository
 from support.fresh_copy import commit_all, git
 

@@ -13,7 +13,7 @@ from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.chain import latest_digest
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.own_tables import audits_of
+from pytest_housekeeping.promotion.prechecks.own_tables import audits_of
 from pytest_housekeeping.promotion.repository.applied import promoted_before
 from support.evidence_repository import FOLDER, commit_runs, new_repository
 from support.evidence_samples import TARGET

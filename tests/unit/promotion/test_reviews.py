@@ -22,7 +22,7 @@ from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.promotion.commands.audit import audit as audit_command
 from pytest_housekeeping.promotion.commands.review import review
 from pytest_housekeeping.promotion.commands.status import status
-from pytest_housekeeping.promotion.evidence_precheck import audits
+from pytest_housekeeping.promotion.prechecks.evidence import audits
 from support.fresh_copy import git
 from support.signing import new_key, signer_line
 from support.staged_project import FILES, PRODUCTION, Staged, make_project, staged_copy

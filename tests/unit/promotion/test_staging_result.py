@@ -12,7 +12,7 @@ import pytest
 
 from pytest_housekeeping.errors import HousekeepingError, ServerError
 from pytest_housekeeping.model import Verdict
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.staging import result
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.problems import (

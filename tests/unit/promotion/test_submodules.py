@@ -12,7 +12,7 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.prechecks import worktree
+from pytest_housekeeping.promotion.prechecks.shared import worktree
 from pytest_housekeeping.promotion.recording.evidence_commit import publish
 from pytest_housekeeping.promotion.repository.attestation import (
     RanFile,

@@ -14,7 +14,7 @@ from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.chain import latest_digest
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.own_tables import audits_of
+from pytest_housekeeping.promotion.prechecks.own_tables import audits_of
 from pytest_housekeeping.promotion.repository.applied import promoted_before
 from pytest_housekeeping.promotion.repository.target_pin import read_pin
 from pytest_housekeeping.sql.project_files import ProjectFiles

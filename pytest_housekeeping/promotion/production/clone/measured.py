@@ -18,7 +18,7 @@ from pytest_housekeeping.postgres.clone_facts import CloneFacts
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.relations_now import RelationNow
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.clone.batch import Tried, try_batch
 from pytest_housekeeping.promotion.production.clone.opening import Clone, clone_of
 from pytest_housekeeping.promotion.production.clone.resemblance import (

@@ -10,7 +10,7 @@ from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Mode, Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.group.proof import (
     GroupProof,
     read_proof,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import Judgement, error
+from pytest_housekeeping.promotion.prechecks.shared import Judgement, error
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.proof.prove import Proof

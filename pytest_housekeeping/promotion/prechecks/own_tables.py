@@ -18,7 +18,7 @@ from pytest_housekeeping.postgres.history_catalog import Planned
 from pytest_housekeeping.postgres.history_guard import content_faults
 from pytest_housekeeping.postgres.history_shape import misfits
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.prechecks import error
+from pytest_housekeeping.promotion.prechecks.shared import error
 from pytest_housekeeping.promotion.repository.applied import CHANGED, FILES, committed_segments
 from pytest_housekeeping.promotion.repository.intact_audits import intact_audits
 from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by

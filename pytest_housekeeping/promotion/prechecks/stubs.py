@@ -8,7 +8,7 @@ from typing import LiteralString
 from pytest_housekeeping.config import Stub
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.promotion.prechecks import Judgement, error
+from pytest_housekeeping.promotion.prechecks.shared import Judgement, error
 from pytest_housekeeping.server.stubs import COMMENT
 from pytest_housekeeping.sql.identifiers import spelt
 

@@ -1,0 +1,1 @@
+"""Prechecks that more than one mode has."""
