@@ -53,7 +53,7 @@ def first(*_):
 
 
 def pytest_collection_finish():
-    from pytest_housekeeping.promotion.batch import Batch
+    from pytest_housekeeping.promotion.transaction.batch import Batch
 
     Batch.apply = first
 """

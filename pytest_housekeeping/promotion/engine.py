@@ -26,9 +26,7 @@ from pytest_housekeeping.model import (
 from pytest_housekeeping.plan.problems import header_for_new_value
 from pytest_housekeeping.plan.steps import MUTANTS, RESULT, SCHEMA
 from pytest_housekeeping.postgres.transaction import Transaction
-from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.blockers import blocker_of
-from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.promotion.left_threads import refuse_threads_since
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.run import Run
@@ -38,6 +36,8 @@ from pytest_housekeeping.promotion.step_results import (
     lacking,
     without_pass,
 )
+from pytest_housekeeping.promotion.transaction.batch import Batch
+from pytest_housekeeping.promotion.transaction.commit import Commits
 from pytest_housekeeping.sql.password_literals import holds_password
 
 if TYPE_CHECKING:

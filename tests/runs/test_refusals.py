@@ -274,7 +274,7 @@ def test_ctrl_c_at_any_item(production: Production, item: str) -> None:
 
 
 JUST_BEHIND = """
-from pytest_housekeeping.promotion.commit import Commits
+from pytest_housekeeping.promotion.transaction.commit import Commits
 
 done, times = Commits._done, []
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level, Verdict
-from pytest_housekeeping.promotion.autocommit import unfinished_indexes
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
@@ -15,6 +14,7 @@ from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.beside import applied_now
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.promotion.transaction.autocommit import unfinished_indexes
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, in_common

@@ -25,11 +25,11 @@ from pytest_housekeeping.postgres.connection import Connection, LentConnection, 
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.postgres.session_state import local_settings
 from pytest_housekeeping.postgres.transaction import Transaction
-from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.rehearsal.facts import Measurement, look_at
 from pytest_housekeeping.promotion.rehearsal.foreseen import foreseen_locks
 from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
+from pytest_housekeeping.promotion.transaction.batch import Batch
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.copies.server import RESTORER
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint

@@ -9,7 +9,7 @@ import pytest
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres.connection import LentConnection, connect
-from pytest_housekeeping.promotion import autocommit as alone
+from pytest_housekeeping.promotion.transaction import autocommit as alone
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.sql import file as sqlfile
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.promotion.behind_commit import Look, look_behind_commit
+from pytest_housekeeping.promotion.transaction.behind_commit import Look, look_behind_commit
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot import catalog_session
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint

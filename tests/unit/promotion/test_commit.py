@@ -14,9 +14,9 @@ from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.model import Kind, Outcome, Phase, Step
 from pytest_housekeeping.plan.steps import after_steps
-from pytest_housekeeping.promotion.behind_commit import NOT_READ
-from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.promotion.progress import Progress
+from pytest_housekeeping.promotion.transaction.behind_commit import NOT_READ
+from pytest_housekeeping.promotion.transaction.commit import Commits
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 
 STEP = Step(id="promote", phase=Phase.PROMOTE, kind=Kind.PROMOTE, name="promote", segment=1)

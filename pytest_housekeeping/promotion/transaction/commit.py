@@ -21,8 +21,8 @@ from pytest_housekeeping.model import Kind, Step, StepResult
 from pytest_housekeeping.plan.steps import SCHEMA
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction
-from pytest_housekeeping.promotion.batch import Batch
-from pytest_housekeeping.promotion.behind_commit import (
+from pytest_housekeeping.promotion.transaction.batch import Batch
+from pytest_housekeeping.promotion.transaction.behind_commit import (
     NOT_READ,
     PATIENCE_S,
     Look,

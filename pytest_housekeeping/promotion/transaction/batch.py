@@ -23,12 +23,12 @@ from pytest_housekeeping.postgres.connection import Connection, Savepoint
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction, begin
-from pytest_housekeeping.promotion import autocommit
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.lock_attempts import LockAttempts
-from pytest_housekeeping.promotion.outside_limits import limited
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.target import Target
+from pytest_housekeeping.promotion.transaction import autocommit
+from pytest_housekeeping.promotion.transaction.lock_attempts import LockAttempts
+from pytest_housekeeping.promotion.transaction.outside_limits import limited
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.sql.file import SqlFile

@@ -1,0 +1,1 @@
+"""The one transaction of a segment: its files applied, its COMMIT, and the locks on the way."""
