@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from pytest_housekeeping.plan.steps import RESULT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.context import written_passwords
 from pytest_housekeeping.promotion.engine import Promotion
+from pytest_housekeeping.promotion.recording.artifacts import artifact_of, naming
 from pytest_housekeeping.promotion.recording.compared_runs import runs_to_compare_with
 from pytest_housekeeping.promotion.recording.evidence_commit import (
     is_final,
@@ -36,11 +36,9 @@ from pytest_housekeeping.promotion.recording.why_it_ended import (
 from pytest_housekeeping.promotion.repository.web_places import located
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.config import Config
-    from pytest_housekeeping.evidence.audit_model import Artifact, Audit
+    from pytest_housekeeping.evidence.audit_model import Audit
     from pytest_housekeeping.evidence.report.beside import Beside
     from pytest_housekeeping.promotion.context import RunContext
-    from pytest_housekeeping.promotion.target import KeptFile
 
 _NO_CANARY = "--hk-no-canary does nothing any more: made-up rows are written to a copy alone"
 
@@ -217,8 +215,8 @@ class Recorder:
             production=self.run.production(),
             clone=self.run.clone(),
             batch=[*self.run.rehearsal.facts.values()] if self.run.rehearsal else (),
-            before=_artifact(kept.before),
-            after=_artifact(kept.after),
+            before=artifact_of(kept.before),
+            after=artifact_of(kept.after),
             after_of=kept.after_of,
             schema=self.promotion.commits.schema_states(),
             previous=latest_digest(repository, self._facts.run.mode, self._folder)
@@ -230,6 +228,8 @@ class Recorder:
 
     def _write_files(self, audit: Audit) -> dict[Path, bytes]:
         """All files of the evidence, on disk, with their content; the audit names all of them."""
+        from pytest_housekeeping.evidence.audit_file import write_audit
+
         html = self.context.html_path
         if self._report_error is not None:
             raise self._report_error
@@ -246,8 +246,8 @@ class Recorder:
         root = self.context.config.root
         self.messages += [f"incident: {each.relative_to(root).as_posix()}" for each in incident]
         files = {html: html.read_bytes(), **self.run.target.kept.files, **incident}
-        self.audit = _naming(audit, self.context.config, files)
-        path = _write_audit(self.audit, self._folder, stem(audit.run), self.secrets)
+        self.audit = naming(audit, self.context.config, files)
+        path = write_audit(self.audit, self._folder, stem(audit.run), self.secrets)
         return {each: each.read_bytes() for each in (path, *self._recovered)} | files
 
     @contextmanager
@@ -271,32 +271,3 @@ def _start_facts(context: RunContext) -> StartFacts:
         steps=context.plan.steps,
         segments=len(context.plan.segments),
     )
-
-
-def _artifact(kept: KeptFile | None) -> Artifact | None:
-    from pytest_housekeeping.evidence.audit_model import Artifact
-
-    return Artifact(path=kept.path, sha256=kept.sha256) if kept else None
-
-
-def _naming(audit: Audit, config: Config, files: Mapping[Path, bytes]) -> Audit:
-    """The audit with the sha256 of each file, but of the pin, which later promotions may change."""
-    from pytest_housekeeping.evidence.audit import with_artifacts
-    from pytest_housekeeping.evidence.audit_model import Artifact
-
-    snapshots = {each.path for each in (audit.snapshot.before, audit.snapshot.after) if each}
-    named = {path.relative_to(config.root).as_posix(): data for path, data in files.items()}
-    return with_artifacts(
-        audit,
-        [
-            Artifact(path=path, sha256=hashlib.sha256(data).hexdigest())
-            for path, data in sorted(named.items())
-            if path not in snapshots and path != config.target.pin
-        ],
-    )
-
-
-def _write_audit(audit: Audit, folder: Path, name: str, secrets: Secrets | None = None) -> Path:
-    from pytest_housekeeping.evidence.audit_file import write_audit
-
-    return write_audit(audit, folder, name, secrets)
