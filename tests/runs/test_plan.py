@@ -24,7 +24,7 @@ ALTER TABLE vault.secret DROP COLUMN by_hand;
 """
 IRREVERSIBLE = "-- hk: irreversible, the values are gone\n" + MIGRATION
 UNDOES_NOTES = "DROP TABLE desk.note;\n"
-# What a plan needs, and nothing else; docs/production.md says so.
+# What a plan needs, and nothing else; docs/plan.md says so.
 PLANNER = f"""
 CREATE ROLE planner LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '{PASSWORD.replace("'", "''")}';
 GRANT CONNECT ON DATABASE production TO planner;

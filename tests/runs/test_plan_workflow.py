@@ -27,7 +27,7 @@ WORKFLOW = ROOT / ".github/workflows/housekeeping-plan.yml"
 TOKEN, REPOSITORY, NUMBER = "a-token-for-the-comment", "somebody/somewhere", 5
 PLAN, TELL, MARK = "Plan", "Tell it in the pull request", "Mark the comment"
 PASSWORD = "a-password-of-planner"
-PAGE = ROOT / "docs/production.md"
+PAGE = ROOT / "docs/plan.md"
 BROKEN = "DROP TABLE venture.nothing;\n"
 
 pytestmark = pytest.mark.xdist_group("workflows")
@@ -77,7 +77,7 @@ class PullRequest:
 
     @property
     def address(self) -> dict[str, str]:
-        """Of the role that docs/production.md lets plan, and that may do nothing else."""
+        """Of the role that docs/plan.md lets plan, and that may do nothing else."""
         lines = self.production.exports().splitlines()
         found = dict(line.removeprefix("export ").split("=", 1) for line in lines)
         return found | {"PGUSER_PROD": "planner", "PGPASSWORD_PROD": PASSWORD}

@@ -22,7 +22,7 @@ from support.prepared_python import python_program
 from support.production_project import OFF
 from support.staged_project import prove
 
-PAGE = ROOT / "docs/production.md"
+PAGE = ROOT / "docs/setup.md"
 # Of this run, not of somebody who types the commands.
 _OURS = ("PYTEST_", "COV_", "VIRTUAL_ENV", "PYTHON", "TOX_", "GIT", "HK_", "PG")
 _END = "=== end of block"
@@ -129,8 +129,8 @@ def test_the_grants_of_the_page_are_all_that_a_promotion_needs(
 
 
 def _sql(heading: str) -> list[str]:
-    """The SQL blocks under a heading of the page."""
-    section = PAGE.read_text(encoding="utf-8").partition(f"\n### {heading}\n")[2]
+    """The SQL blocks under a heading of the page that says what to set up."""
+    section = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
     return re.findall(r"^```sql\n(.*?)^```$", section.partition("\n#")[0], re.MULTILINE | re.DOTALL)
 
 

@@ -155,7 +155,7 @@ def _missing(
                 " row with that sha256",
                 f"bring schema {schema} back from a backup; it may bear another name now. Where the"
                 " whole database was set back to an earlier moment: python -m pytest_housekeeping"
-                " docs production says what to do",
+                " docs evidence says what to do",
             )
 
 
