@@ -5,15 +5,9 @@ A field's default may never change: fields that hold it are left out of the dige
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    Field,
-    ValidationError,
-)
+from pydantic import Field, ValidationError
 
 from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.evidence.batch_model import (
@@ -21,7 +15,7 @@ from pytest_housekeeping.evidence.batch_model import (
     ChangeRecord,
     ProductionNowRecord,
 )
-from pytest_housekeeping.evidence.bound import SecondPerson
+from pytest_housekeeping.evidence.bound_model import BoundRecord
 from pytest_housekeeping.evidence.clone_model import CloneRecord
 from pytest_housekeeping.evidence.finding_model import (
     ComparedRecord,
@@ -30,20 +24,9 @@ from pytest_housekeeping.evidence.finding_model import (
 )
 from pytest_housekeeping.evidence.fingerprint_model import FingerprintRecord
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
-from pytest_housekeeping.evidence.record_part import Part
-from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, ProvedOn, RunOutcome
-
-# Years in which a run can have taken place: in each of them a moment can be told in any time zone.
-_YEARS = range(1970, 9999)
-
-
-def _of_a_run(moment: datetime) -> datetime:
-    if moment.year not in _YEARS:
-        raise ValueError("no run took place in that year")
-    return moment
-
-
-_Moment = Annotated[AwareDatetime, AfterValidator(_of_a_run)]
+from pytest_housekeeping.evidence.record_part import Moment, Part
+from pytest_housekeeping.evidence.step_model import LockConflictRecord, PlanRecord, StepRecord
+from pytest_housekeeping.model import Mode, ProvedOn, RunOutcome
 
 
 class RunRecord(Part):
@@ -52,8 +35,8 @@ class RunRecord(Part):
     id: str
     mode: Mode
     outcome: RunOutcome
-    started_at: _Moment
-    finished_at: _Moment
+    started_at: Moment
+    finished_at: Moment
     duration_s: float = Field(ge=0)
     tool_version: str
     actor: str = ""
@@ -118,106 +101,6 @@ class TargetRecord(Part):
     timeline: int | None = Field(
         None, description="what a primary writes; a standby that was promoted writes another one"
     )
-
-
-class PlannedStep(Part):
-    """A step that was required, and the sha256 of the file that it stands for."""
-
-    id: str
-    phase: Phase
-    kind: Kind
-    path: str = ""
-    sha256: str = ""
-    segment: int = Field(0, ge=0, description="counts from 1; 0: belongs to no transaction")
-
-
-class PlanRecord(Part):
-    """What the files on disk required."""
-
-    digest: str
-    segments: int = Field(1, ge=0)
-    steps: tuple[PlannedStep, ...]
-
-
-class LockRecord(Part):
-    """A lock newly taken on a relation that existed before."""
-
-    relation: str
-    mode: str
-
-
-class StepRecord(Part):
-    """How one step ended."""
-
-    id: str
-    phase: Phase
-    kind: Kind
-    segment: int = Field(0, ge=0)
-    outcome: Outcome
-    duration_s: float = Field(ge=0)
-    examined: int = Field(0, ge=0)
-    message: str = ""
-    statements: int = 0
-    rows: int = 0
-    locks: tuple[LockRecord, ...] = ()
-    proved_on: ProvedOn = Field(
-        ProvedOn.NOWHERE,
-        description="where it was shown: on a restored copy, the twin, on a clone that has the"
-        " rows, or on the target itself; empty for what concerns no database, and in audits of"
-        " earlier versions",
-    )
-    coverage: tuple[str, ...] = Field(
-        (), description="how much could be judged, a line each, where that is not all"
-    )
-    shown_at: str = Field(
-        "",
-        description="when it was shown, where an earlier run of this machine has, of the same files"
-        " on the same schema, or of the same rules on the same server; empty: in this run",
-    )
-
-
-class LockConflictRecord(Part):
-    """The batch met somebody else's lock at a step, and was begun again, or given up at last."""
-
-    step: str
-    number: int = Field(ge=1, description="counts from 1 at each step")
-    at: _Moment
-    found: str = Field(description="what the server said")
-    in_the_way: tuple[str, ...] = Field((), description="who was seen holding it up, a line each")
-
-
-class ApprovalRecord(Part):
-    """Somebody who neither wrote nor ran it has approved just this, before it ran."""
-
-    approver: str
-    commit: str = Field(description="signed by the approver, on housekeeping/audit/decisions")
-    at: _Moment
-
-
-class BoundRecord(Part):
-    """What a promotion was bound to before production saw anything of it."""
-
-    digest: str = Field(
-        default="",
-        description="of files, history, checks, code, settings, options, database, schema before"
-        " and after, and version; empty where that was not known yet",
-    )
-    planned: bool = Field(
-        default=False,
-        description="it was told to promote what was planned under this digest, and did so",
-    )
-    second_person: SecondPerson = Field(
-        default=SecondPerson.UNKNOWN,
-        description="whether somebody else has approved it; nobody: nobody is asked,"
-        " by approvals = 0",
-    )
-    approvals: tuple[ApprovalRecord, ...] = ()
-    schema_before: str = Field(
-        default="",
-        description="sha256 of the schema alone, without the server around it and this tool's own"
-        " tables: equal in two databases where their schemas are",
-    )
-    schema_after: str = Field(default="", description="the same after the batch, as rehearsed")
 
 
 class Artifact(Part):

@@ -16,7 +16,8 @@ from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
+    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.step_model import StepRecord
 
 # What a browser would follow, and nothing that a page could run.
 _ADDRESS = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[\w.~%@+=&?#-]+)*/?")
@@ -125,11 +126,6 @@ def _facts(audit: Audit) -> Iterator[Fact]:
         yield Fact(name="held", value=f"strong locks for {duration(run.locks_held_s)}")
 
 
-def _is_baseline(audit: Audit) -> bool:
-    """Its files are shown to have made what is there, and no more."""
-    return any(step.id == "precheck::baseline" for step in audit.plan.steps)
-
-
 def _is_rehearsed(step: StepRecord, audit: Audit) -> bool:
     paths = {each.id for each in audit.plan.steps if each.path}
     return step.phase is Phase.REHEARSE and step.kind is Kind.REHEARSAL and step.id in paths
@@ -142,7 +138,7 @@ def _verb(audit: Audit) -> str:
     if audit.run.mode is Mode.STAGING:
         return "applied to a throwaway database"
     if audit.run.outcome in _COMMITTED:
-        return "recorded, none of them run" if _is_baseline(audit) else "applied"
+        return "recorded, none of them run" if audit.plan.records_only else "applied"
     if audit.run.outcome is RunOutcome.PROMOTED_IN_PART:
         return "begun, not all of them applied"
     return "tried, none of them applied"

@@ -24,7 +24,8 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep, StepRecord
+    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.step_model import PlannedStep, StepRecord
 
 _INCLUDES = re.compile(rb"^[ \t]*\\i", re.MULTILINE)
 FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
@@ -73,7 +74,7 @@ def promoted_before(
                     kind=step.kind,
                     commit=audit.source.commit,
                     segment=segment,
-                    recorded="precheck::baseline" in planned,
+                    recorded=audit.plan.records_only,
                 )
                 for plan, step in done
                 if step.kind in FILES

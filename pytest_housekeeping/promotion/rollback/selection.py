@@ -88,7 +88,7 @@ def find_reverted(
     audits = _audits(config, repository, {row.run for row in undone})
     for run, audit in audits.items():
         _refuse_foreign(run, audit, target)
-        if any(step.id == "precheck::baseline" for step in audit.plan.steps):
+        if audit.plan.records_only:
             raise MisuseError(
                 f"--hk-to={to}: run {run} recorded a baseline and applied nothing",
                 why="what it recorded was made without this tool, which has no way back for it",
