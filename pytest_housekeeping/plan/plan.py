@@ -145,8 +145,7 @@ def build(
     contracts = load_contracts(config, sources, rules)
     pending = pending_files(files, past)
     asked = config.target.seeds and not throwaway and baseline is None
-    applied = applied_last(past)
-    seeds = [file for file in files[Kind.SEED] if asked and is_pending(file, applied)]
+    seeds = _pending_seeds(files, past) if asked else []
     segments = _segments(mode, pending, past, baseline, seeds)
     checks = verify_steps(config, sources, contracts, tests)
     # What comes behind a baseline is not there yet, and nothing of it is asked for.
@@ -159,18 +158,14 @@ def build(
         segments=segments,
         seeds=tuple(files[Kind.SEED]) if throwaway else (),
         verify=() if leaves else checks,
-        rollbacks=_rollbacks(config, files, pending, _needless(files, past, proved))
-        if throwaway
-        else NO_ROLLBACKS,
+        rollbacks=_rollbacks(config, found, pending, past, proved) if throwaway else NO_ROLLBACKS,
         app_tests=tuple(running_steps(config, sources, contracts, tests)) if throwaway else (),
         has_mutants=mutate or config.mutation_score > 0,
         records_only=baseline is not None,
         in_place=in_place,
         has_clone=has_clone,
     )
-    plan = _plan_of(parts, found, [*pending, *seeds], past, inifile)
-    sources.seal()
-    return plan
+    return _plan_of(parts, found, [*pending, *seeds], past, inifile)
 
 
 def _plan_of(
@@ -180,11 +175,12 @@ def _plan_of(
     past: Sequence[AppliedFile],
     inifile: str,
 ) -> Plan:
+    """The plan that these parts make; no file is read any more behind it."""
     files = found.files
     code = code_files(parts.config, parts.sources)
     steps = tuple(lay_out(parts))
     plans = rules_of(parts.mode).plans
-    return Plan(
+    plan = Plan(
         mode=parts.mode,
         steps=steps,
         promotion=tuple(lay_out(replace(parts, mode=Mode.PROD))) if plans else steps,
@@ -205,6 +201,15 @@ def _plan_of(
         passed_over=found.passed_over,
         verify=parts.verify,
     )
+    parts.sources.seal()
+    return plan
+
+
+def _pending_seeds(
+    files: Mapping[Kind, list[SqlFile]], past: Sequence[AppliedFile]
+) -> list[SqlFile]:
+    applied = applied_last(past)
+    return [file for file in files[Kind.SEED] if is_pending(file, applied)]
 
 
 def _bootstrap(config: Config, sources: ProjectFiles) -> tuple[str, ...]:
@@ -269,14 +274,15 @@ def _needless(
 
 def _rollbacks(
     config: Config,
-    files: Mapping[Kind, list[SqlFile]],
+    found: ProjectSql,
     pending: Sequence[SqlFile],
+    past: Sequence[AppliedFile],
     proved: Proved,
 ) -> Rollbacks:
     return rollbacks_of(
-        files[Kind.MIGRATION],
-        files[Kind.ROLLBACK],
+        found.files[Kind.MIGRATION],
+        found.files[Kind.ROLLBACK],
         pending,
         required=config.require_rollback,
-        proved=proved,
+        proved=_needless(found.files, past, proved),
     )

@@ -30,6 +30,7 @@ from pytest_housekeeping.server.run_folder import (
     clear_leftovers,
     cluster_in,
     free_segment,
+    no_place,
     storages,
 )
 from pytest_housekeeping.server.sources import find_programs
@@ -191,12 +192,7 @@ def boot(
             ),
             superuser,
         )
-    raise ServerError(
-        "no place for the throwaway server: " + ("; ".join(refusals) or "no temporary folder"),
-        why="it needs about 64 MB in memory-backed storage or in the temporary folder",
-        fix="make room, or set TMPDIR to a folder with room that you may write to; "
-        "or use a server that runs already: --hk-staging-url=postgresql://...",
-    )
+    raise no_place(refusals)
 
 
 def _named(running: Postmaster, superuser: str) -> Postmaster:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_housekeeping.child_environment import bare_environment
+from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import Programs
 from pytest_housekeeping.server.data_folder import MAINTENANCE, SUPERUSER
 from pytest_housekeeping.server.os_account import Account
@@ -97,6 +98,16 @@ def claim(storage: Path, account: Account) -> RunFolder:
             if (path / "lock").stat().st_ino == os.fstat(lock).st_ino:
                 return RunFolder(path=path, lock=lock)
         os.close(lock)
+
+
+def no_place(refusals: Sequence[str]) -> ServerError:
+    """What is said where no storage could be claimed; each refusal names one and why."""
+    return ServerError(
+        "no place for the throwaway server: " + ("; ".join(refusals) or "no temporary folder"),
+        why="it needs about 64 MB in memory-backed storage or in the temporary folder",
+        fix="make room, or set TMPDIR to a folder with room that you may write to; "
+        "or use a server that runs already: --hk-staging-url=postgresql://...",
+    )
 
 
 def join(path: Path) -> RunFolder | None:

@@ -139,18 +139,12 @@ def changed_rows(
         found = searched_alone(connection, base.horizon, base.written, catalogs)
     else:
         found = searched(connection, base.horizon)
-    untouched = frozenset(
-        name for name, count in base.written.items() if found.written.get(name) == count
-    )
-    settled = listed(
-        connection,
-        [
-            _BY_NAME[name]
-            for name, (total, young) in found.rows.items()
-            if total != _expected(base.catalogs[name], young)
-        ],
-        base.horizon,
-    )
+    unexpected = [
+        _BY_NAME[name]
+        for name, (total, young) in found.rows.items()
+        if total != _expected(base.catalogs[name], young)
+    ]
+    settled = listed(connection, unexpected, base.horizon)
     now = {
         name: _now(base.catalogs[name], total, young, settled.get(name))
         for name, (total, young) in found.rows.items()
@@ -169,9 +163,13 @@ def changed_rows(
         objects=objects,
         renamed=frozenset(renamed),
         unexplained=any(not _explained(base.catalogs[name], now[name]) for name in settled),
-        untouched=untouched,
+        untouched=_untouched(base.written, found.written),
     )
     return (_with_settled(noted, found.snapshot) if settle else noted), changed
+
+
+def _untouched(before: Mapping[str, Written], now: Mapping[str, Written]) -> frozenset[str]:
+    return frozenset(name for name, count in before.items() if now.get(name) == count)
 
 
 def _replaced(was: CatalogRows, young: frozenset[str]) -> set[int]:

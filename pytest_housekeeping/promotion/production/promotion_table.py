@@ -48,37 +48,24 @@ def record(
     (place,) = next_places(connection, schema, "promotion", 1)
     fingerprint, objects = schema_record.fingerprint, schema_record.packed
     head = last_chain(connection, schema, "history")
-    fields = (
-        str(place.id),
-        run,
-        commit,
-        digest,
-        str(segment),
-        str(segments),
-        fingerprint.digest,
-        text_digest(objects),
-        place.at,
-        place.by,
-        head,
-    )
-    chain = link(last_chain(connection, schema, "promotion"), "promotion", fields)
-    connection.execute(
-        _INSERT.format(
-            table=sql.Identifier(schema, "promotion"),
-            id=sql.Literal(place.id),
-            run=sql.Literal(run),
-            commit=sql.Literal(commit),
-            digest=sql.Literal(digest),
-            segment=sql.Literal(segment),
-            segments=sql.Literal(segments),
-            fingerprint=sql.Literal(fingerprint.digest),
-            objects=sql.Literal(objects),
-            at=sql.Literal(place.at),
-            by=sql.Literal(place.by),
-            history_chain=sql.Literal(head),
-            chain=sql.Literal(chain),
-        )
-    )
+    # In the order in which the chain takes them down.
+    row: dict[str, str | int] = {
+        "id": place.id,
+        "run": run,
+        "commit": commit,
+        "digest": digest,
+        "segment": segment,
+        "segments": segments,
+        "fingerprint": fingerprint.digest,
+        "objects": objects,
+        "at": place.at,
+        "by": place.by,
+        "history_chain": head,
+    }
+    fields = [str(value) for value in {**row, "objects": text_digest(objects)}.values()]
+    row["chain"] = link(last_chain(connection, schema, "promotion"), "promotion", fields)
+    values = {name: sql.Literal(value) for name, value in row.items()}
+    connection.execute(_INSERT.format(table=sql.Identifier(schema, "promotion"), **values))
 
 
 def record_segment(

@@ -61,15 +61,12 @@ def start_rollback(options: RunOptions) -> Run:
         restore_server = (
             None if options.look_only else new_restore_server(options, config, address, identity)
         )
+    steps = files_by_step(plan)
     context = replace(
         project.context(options, plan),
         run=new_run(options.mode, target=config.target.name, reverts=reverted.run),
         files=PlannedFiles(
-            config=config,
-            sources=project.sources,
-            by_path={},
-            by_step=files_by_step(plan),
-            texts=texts,
+            config=config, sources=project.sources, by_path={}, by_step=steps, texts=texts
         ),
         today=reverted.promoted_on,
         reverted_audits=tuple(reverted.audits[run] for run in reverted.runs),

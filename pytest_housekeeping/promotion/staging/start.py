@@ -44,13 +44,9 @@ def start_staging(options: RunOptions) -> Run:
     be started; nothing is left running then. With ``look_only`` nothing is started at all.
     """
     sources = ProjectFiles(options.root)
-    config = load_config(options.root, sources, target=options.target)
-    if config.target.fleet:
-        # What is proved for one database is proved for all of the fleet.
-        config = replace(config, audit=config.fleets[config.target.fleet].audit)
-    signers_of(config, sources)
+    config = _config(options, sources)
     url = options.staging_url or os.environ.get("HK_STAGING_URL")
-    server = linting = None
+    server = None
     family = family_of(config, sources)
     settings = _server_settings(config, options, sources, url)
     if not options.look_only and (url or not family_is_kept(family)):
@@ -67,8 +63,7 @@ def start_staging(options: RunOptions) -> Run:
             begin_without(kept, server, plan)
         source = source_of(config, sources, repository)
         context = new_context(options, config, plan, repository, source)
-        if config.lint and not options.look_only:
-            linting = start_linting(plan)
+        linting = start_linting(plan) if config.lint and not options.look_only else None
     except BaseException:
         if server is not None:
             server.stop()
@@ -92,6 +87,16 @@ def start_staging(options: RunOptions) -> Run:
         linting=linting,
         secrets=passwords_in(url) + passwords_in(os.environ.get("HK_TEST_URL")),
     )
+
+
+def _config(options: RunOptions, sources: ProjectFiles) -> Config:
+    """The settings; a file of signers that cannot be read is refused here, by its name."""
+    config = load_config(options.root, sources, target=options.target)
+    if config.target.fleet:
+        # What is proved for one database is proved for all of the fleet.
+        config = replace(config, audit=config.fleets[config.target.fleet].audit)
+    signers_of(config, sources)
+    return config
 
 
 def _past(

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.copies.foreseen import copy_conninfo, session_options
-from pytest_housekeeping.snapshot.copies.kept import CopyKey, begun_with, keep
+from pytest_housekeeping.snapshot.copies.kept import CopyKey, KeptCopy, begun_with, keep
 from pytest_housekeeping.snapshot.copies.script import run_schema, run_script
 from pytest_housekeeping.snapshot.copies.server import RestoreServer
 from pytest_housekeeping.snapshot.dump import without_restriction
@@ -73,15 +73,8 @@ def restored(
     key = CopyKey(schema=schema, roles=roles, around=around, name=name, expected=expected)
     kept = begun_with(restore_server, key)
     if kept is not None:
-        with kept.connected() as connection:
-            yield Copy(
-                database=kept.database,
-                connection=connection,
-                stand_ins=kept.stand_ins,
-                restored_before=True,
-                reading=kept.reading,
-                key=key.digest,
-            )
+        with _restored_before(kept, key) as copy:
+            yield copy
         return
     made = restore_server.server.database()
     try:
@@ -106,6 +99,19 @@ def restored(
                 )
     finally:
         restore_server.server.drop(made)
+
+
+@contextmanager
+def _restored_before(kept: KeptCopy, key: CopyKey) -> Iterator[Copy]:
+    with kept.connected() as connection:
+        yield Copy(
+            database=kept.database,
+            connection=connection,
+            stand_ins=kept.stand_ins,
+            restored_before=True,
+            reading=kept.reading,
+            key=key.digest,
+        )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pytest_housekeeping.checks.rls.expressions.called import Functions
 from pytest_housekeeping.checks.rls.expressions.policies import read_policies
@@ -81,6 +82,7 @@ def make_up_identities(
     constants = match_constants(connection, context, known, readings)
     public = {table.object for table in known if table.public}
     wanted = asked_for(readings.values(), shapes.objects, public)
+    carried = partial(_carried, plain, settings, given, shapes, derived, wanted)
     objects = {(table.schema, table.name): table.object for table in known}
     return MadeUpIdentities(
         shapes=shapes.by_object,
@@ -96,10 +98,7 @@ def make_up_identities(
             for table in chosen
         },
         settings=(_all_settings(given, 0), _all_settings(given, 1)),
-        carried=(
-            _carried(plain, settings, given, shapes, derived, wanted, 0),
-            _carried(plain, settings, given, shapes, derived, wanted, 1),
-        ),
+        carried=(carried(0), carried(1)),
         joins={
             table.object: joins_of(table, readings[table.object], shapes.objects)
             for table in known
