@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -171,7 +172,7 @@ def another_repository(top: Path, wheel: Path, ci: str, folder: str = ".") -> Pa
     source.mkdir(parents=True)
     git(top, "init", "--quiet", "--initial-branch=main")
     files = files_of(ROOT / "docs/checks.md")
-    files[".gitignore"] = with_ignored(source, "ops/audit") or ""
+    files[".gitignore"] = with_ignored(source, "ops/audit", Path(sys.prefix)) or ""
     files |= ci_of(Config(root=source), ci)[0]
     for name, text in files.items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)

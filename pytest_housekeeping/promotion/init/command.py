@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -67,7 +68,7 @@ def init(
         written.replace(SETTINGS, text)
         yield f"written: {SETTINGS}: {why}"
     config = load_config(root)
-    if written.replace(".gitignore", with_ignored(root, config.audit)):
+    if written.replace(".gitignore", with_ignored(root, config.audit, Path(sys.prefix))):
         yield "written: .gitignore: what a run leaves"
     access, needed = yield from _declared(config, written, from_production=from_production)
     if needed.search_path:

@@ -98,8 +98,8 @@ def _read(root: Path) -> tuple[str, dict[str, Any]]:
         ) from None
 
 
-def with_ignored(root: Path, audit: str) -> str | None:
-    """.gitignore with the lines that keep evidence out of the worktree's commits."""
+def with_ignored(root: Path, audit: str, environment: Path) -> str | None:
+    """.gitignore with the lines that keep evidence, and a virtual environment, out of commits."""
     place = root / ".gitignore"
     text = place.read_text(encoding="utf-8") if place.is_file() else ""
     folder, _, last = f"/{audit}".rpartition("/")
@@ -108,6 +108,16 @@ def with_ignored(root: Path, audit: str) -> str | None:
     )
     there = {line for line in text.splitlines() if not line.startswith("#")}
     lacking = [line for line in wanted.splitlines() if line not in there]
+    lacking += _environment(root, environment, there)
     if all(line.startswith("#") for line in lacking):
         return None
     return (text.rstrip("\n") + "\n\n" if text.strip() else "") + "\n".join((*lacking, ""))
+
+
+def _environment(root: Path, environment: Path, there: set[str]) -> list[str]:
+    """Its line, where it lies in the project; from Python 3.13 on it ignores itself."""
+    if not environment.is_relative_to(root) or (environment / ".gitignore").is_file():
+        return []
+    name = environment.relative_to(root).as_posix()
+    ignored = {line.strip("/") for line in there} & {name, environment.name}
+    return [] if ignored or name == "." else [f"/{name}/"]
