@@ -20,9 +20,9 @@ class HousekeepingError(Exception):
     def __str__(self) -> str:
         lines = [self.found]
         if self.why:
-            lines.append(f"  why: {self.why}")
+            lines.append(part_of("why", self.why))
         if self.fix:
-            lines.append(f"  fix: {self.fix}")
+            lines.append(part_of("fix", self.fix))
         return "\n".join(lines)
 
 
@@ -60,6 +60,12 @@ class RuleBroken(HousekeepingError):
 
 class EvidenceError(HousekeepingError):
     """The record of the run could not be written or committed."""
+
+
+def part_of(name: str, text: str) -> str:
+    """A part of a message, below what it belongs to: each line of it indented like the first."""
+    head = f"  {name}: "
+    return head + text.replace("\n", f"\n{' ' * len(head)}")
 
 
 def did_you_mean(name: str, known: Iterable[str], *, spell: Callable[[str], str] = str) -> str:

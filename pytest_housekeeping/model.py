@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pytest_housekeeping.errors import part_of
+
 
 class Mode(StrEnum):
     """What ``--hk-mode`` was given."""
@@ -121,8 +123,8 @@ class Finding:
 
     def __str__(self) -> str:
         lines = [f"{self.rule} [{self.level}] {self.object}: {self.detail}"]
-        lines += [f"  fix: {self.fix}"] if self.fix else []
-        lines += [f"  see it: {self.leak}"] if self.leak else []
+        lines += [part_of("fix", self.fix)] if self.fix else []
+        lines += [part_of("see it", self.leak)] if self.leak else []
         return "\n".join(lines)
 
 

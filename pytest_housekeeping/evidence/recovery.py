@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.fields import rounded_s
 from pytest_housekeeping.evidence.leftovers import Event, SentTo, read_events
-from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Kind, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.steps import SCHEMA
 
@@ -36,7 +35,7 @@ _NOT_READ = (
 _COMMIT_EVENTS = ("committing", "committed", "rolled_back")
 
 
-def recover(path: Path, *, ask: AskServer | None = None, secrets: Secrets | None = None) -> Audit:
+def recover(path: Path, *, ask: AskServer | None = None) -> Audit:
     """Turn the journal of a dead run into an audit.
 
     The outcome is what the run itself had recorded when it had finished. Otherwise ``rolled_back``
@@ -73,7 +72,7 @@ def recover(path: Path, *, ask: AskServer | None = None, secrets: Secrets | None
         "findings": [finding for event in ended for finding in event["findings"]],
         "lock_conflicts": [event["conflict"] for event in _named(events, "conflicted")],
     }
-    return seal(document, secrets=secrets, reason="not run, or cut off: the run ended before")
+    return seal(document, reason="not run, or cut off: the run ended before")
 
 
 def _ended_steps(ended: Sequence[Event]) -> list[dict[str, Any]]:

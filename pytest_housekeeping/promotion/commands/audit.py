@@ -103,9 +103,12 @@ def _report(
     findings = sorted((*proof.findings, *against), key=lambda each: list(Level).index(each.level))
     faults = sum(each.level is Level.ERROR for each in findings)
     if proof.audits == 0:
-        told = ["no evidence: neither HEAD nor a branch housekeeping/audit/* has an audit"]
-        told += ["  why: of nothing nothing is proved", f"  fix: {fetch}"]
-        return AuditReport(lines=(*_lines(findings), *told), proved=False)
+        told = EvidenceError(
+            "no evidence: neither HEAD nor a branch housekeeping/audit/* has an audit",
+            why="of nothing nothing is proved",
+            fix=fetch,
+        )
+        return AuditReport(lines=(*_lines(findings), *str(told).splitlines()), proved=False)
     examined = f"{plural(proof.audits, 'audit')}, {plural(proof.artifacts, 'file')} named by them,"
     if proof.fleets:
         examined += f" {plural(proof.fleets, 'record')} of fleets,"

@@ -213,7 +213,7 @@ def _told(problems: list[tuple[str, Problem]]) -> Iterator[str]:
     for place, each in problems:
         places.setdefault((each.found, each.why, each.fix), []).append(place)
     for (found, why, fix), all_of_it in places.items():
-        yield f"{named(all_of_it, _SHOWN)}: {found}\n  why: {why}\n  fix: {fix}"
+        yield str(MisuseError(f"{named(all_of_it, _SHOWN)}: {found}", why=why, fix=fix))
 
 
 def _settings(config: Config, files: int) -> ServerSettings:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pytest_housekeeping.checks.rows import Question, Unasked
-from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.errors import ProofFailed, part_of
 from pytest_housekeeping.model import ROWS, Outcome, Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
@@ -98,7 +98,7 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
     if given.keep.exists():
         return
     refused = {
-        each.rule: f"{each.detail}\n  fix: {each.fix}"
+        each.rule: f"{each.detail}\n{part_of('fix', each.fix)}"
         for result in results.values()
         for each in result.findings
         if each.rule.startswith(_REFUSED)
