@@ -15,6 +15,8 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import quoted
 
+_UNDECIDED = "undecided: "
+
 
 @dataclass(kw_only=True)
 class FindingCollector:
@@ -29,13 +31,19 @@ class FindingCollector:
         """What a role can do with the table; the fix is made for just these two, and the given one
         is told where that would be no more than words."""
         closing = closing_statements(table, role)
-        row = {
-            "object": table.object,
-            "detail": detail,
-            "role": quoted(role),
-            "fix": fix if fix and closing.startswith("--") else closing,
-        }
+        self.add_way(table, role, detail, fix if fix and closing.startswith("--") else closing)
+
+    def add_way(self, table: ProtectedTable, role: str, detail: str, fix: str) -> None:
+        """What a role can do with the table by way of something else, which the fix closes."""
+        row = {"object": table.object, "detail": detail, "role": quoted(role), "fix": fix}
         self.findings += findings_of(self.rule, [row])
+
+    @property
+    def leaking(self) -> frozenset[str]:
+        """The tables of which a leak was found."""
+        return frozenset(
+            each.object for each in self.findings if not each.detail.startswith(_UNDECIDED)
+        )
 
     def add_undecided(self, table: ProtectedTable, reason: str, fix: str) -> None:
         """Something was neither proved nor refuted; ``fix`` says what would decide it."""
@@ -44,7 +52,7 @@ class FindingCollector:
                 rule=self.rule.id,
                 level=self.undecided_level,
                 object=table.object,
-                detail=f"undecided: {reason}",
+                detail=f"{_UNDECIDED}{reason}",
                 fix=fix,
             )
         )

@@ -42,8 +42,9 @@ class Attempt:
     ``setup`` runs before it as the migrator. ``role`` (empty: the migrator) and ``settings`` hold
     for ``statement`` alone. A ``query`` returns one value; of another statement the rows are
     counted. ``measure`` is a query for a number, asked as the migrator before and after.
-    ``plan``: the statement is an EXPLAIN in JSON, and its plan is the value. A set-up without a
-    role opens what it reads to the migrator, and nothing else.
+    ``plan``: the statement is an EXPLAIN in JSON, and its plan is the value. ``later`` is asked as
+    the role behind the statement, and answers with the value. A set-up without a role opens what
+    it reads to the migrator, and nothing else.
     """
 
     statement: str
@@ -53,6 +54,7 @@ class Attempt:
     measure: str = ""
     query: bool = True
     plan: bool = False
+    later: str = ""
 
     @property
     def reads(self) -> bool:
@@ -64,6 +66,8 @@ class Attempt:
         Both set the same settings, and no set-up of the one changes what the other, as a role, may
         see; where they may write, their set-up is one and the same.
         """
+        if self.later or before.later:
+            return False
         if {name for name, _ in self.settings} != {name for name, _ in before.settings}:
             return False
         if (self.setup, self.role) == (before.setup, before.role):
@@ -240,6 +244,9 @@ BEGIN
                 ELSE
                     EXECUTE request ->> 'statement';
                     GET DIAGNOSTICS found = ROW_COUNT;
+                END IF;
+                IF request ->> 'later' <> '' THEN
+                    EXECUTE request ->> 'later' INTO result;
                 END IF;
                 IF request ->> 'measure' <> '' THEN
                     stage := 'measure';

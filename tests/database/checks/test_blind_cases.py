@@ -16,7 +16,17 @@ from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from support.blind import BOUNDARIES, CONTRACT, GROUND, OUT, PLANTED, SOUND, Planted, Sound
+from support.blind import (
+    BOUNDARIES,
+    CONTRACT,
+    GROUND,
+    OUT,
+    PLANTED,
+    SOUND,
+    Planted,
+    Sound,
+    climbing,
+)
 from support.guarded import RULES, TODAY
 from support.lent_database import LentDatabase
 
@@ -83,7 +93,7 @@ def does_harm(connection: Connection, case: Planted) -> bool:
         return row is not None and row[0] is True
 
 
-@pytest.mark.parametrize("case", PLANTED, ids=str)
+@pytest.mark.parametrize("case", [*PLANTED, *climbing.PLANTED], ids=str)
 def test_what_does_harm_is_told_and_closed_by_the_printed_fix(
     studio: Connection, case: Planted
 ) -> None:
@@ -106,7 +116,7 @@ def test_what_does_harm_is_told_and_closed_by_the_printed_fix(
         assert not objects & {each.object for each in judged(studio, rules)}
 
 
-@pytest.mark.parametrize("case", SOUND, ids=str)
+@pytest.mark.parametrize("case", [*SOUND, *climbing.SOUND], ids=str)
 def test_what_only_looks_like_it_is_silent(studio: Connection, case: Sound) -> None:
     """What acting would tell is asked of those kinds; of all, what can be read."""
     rules = [

@@ -66,6 +66,7 @@ def _read_of(table: Relation, expressions: tuple[str, ...], functions: Functions
         scope = Scope(bare=table, names={table[1]: table}, functions=functions)
         found.update(dict.fromkeys(comparisons_in(condition, scope)))
     pairs = [each for each in found if isinstance(each, tuple)]
+    relations = [(schema, name) for schema, name in pairs if isinstance(schema, str)]
     return PolicyReading(
         comparisons=tuple(each for each in found if isinstance(each, ContextComparison)),
         columns=tuple(
@@ -76,6 +77,9 @@ def _read_of(table: Relation, expressions: tuple[str, ...], functions: Functions
         links=tuple(each for each in found if isinstance(each, ColumnLink)),
         constants=tuple(each for each in found if isinstance(each, ContextConstant)),
         column_constants=tuple(each for each in found if isinstance(each, ColumnConstant)),
-        relations=tuple((schema, name) for schema, name in pairs if isinstance(schema, str)),
+        relations=tuple(relations),
+        looked_into=tuple(
+            (relation, column) for relation, column in pairs if relation in relations
+        ),
         unread=tuple(unread),
     )

@@ -56,7 +56,8 @@ class ColumnLink:
 class PolicyReading:
     """What a table's policies look at: comparisons with the context and with other columns, every
     column of the table itself, and the other ``relations`` that they read, also in the bodies of
-    functions; ``unread`` are expressions that could not be parsed."""
+    functions, with the columns that they look at there (``looked_into``); ``unread`` are
+    expressions that could not be parsed."""
 
     comparisons: tuple[ContextComparison, ...] = ()
     columns: tuple[str, ...] = ()
@@ -64,4 +65,5 @@ class PolicyReading:
     constants: tuple[ContextConstant, ...] = ()
     column_constants: tuple[ColumnConstant, ...] = ()
     relations: tuple[Relation, ...] = ()
+    looked_into: tuple[Column, ...] = ()
     unread: tuple[str, ...] = ()

@@ -31,6 +31,7 @@ from pytest_housekeeping.checks.rls.proofs.isolation_pairs import (
     IdentityPair,
     both_ways,
     furthest_apart,
+    what_to_grant,
     why_no_pair,
 )
 from pytest_housekeeping.checks.rls.proofs.isolation_run import IsolationResult, try_isolation
@@ -41,6 +42,7 @@ from pytest_housekeeping.checks.rls.proofs.not_tried import (
     try_without_privilege,
 )
 from pytest_housekeeping.checks.rls.proofs.other_settings import where_in_json
+from pytest_housekeeping.checks.rls.proofs.own_changes import judge_own_changes
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rls.rows.canary import Canaries, canaries
 from pytest_housekeeping.checks.rls.rows.made_up_identities import make_up_identities
@@ -52,7 +54,6 @@ from pytest_housekeeping.checks.rls.tables import (
 from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.sql.identifiers import quoted
 
 _FIX_UNDECIDED = "-- seed rows for two identities, as the application would write them"
 _NOT_OWNER = (
@@ -217,6 +218,10 @@ class _IsolationProof:
         for pair, result in zip(pairs, results, strict=True):
             self._judge(pair, result, "rows made up: " if made_up else "")
         judge_copies(self.connection, self.context, self.collector, pairs)
+        functions = self.context_only.functions
+        judge_own_changes(
+            self.connection, self.context, functions, self.known, self.collector, identities, pairs
+        )
         reached = self._judge_near_rows(
             [(each.table, each.privileges, identities[each.table.object]) for each in asked]
         )
@@ -265,7 +270,7 @@ class _IsolationProof:
         for leak in result.leaks:
             self.collector.add_leak(pair.table, role, f"{role} acting for {me} {leak}", fix)
         for reason in result.undecided:
-            fix = _may_not_read(pair) if "42501" in reason else _FIX_UNDECIDED
+            fix = what_to_grant(pair) if "42501" in reason else _FIX_UNDECIDED
             self.collector.add_undecided(pair.table, f"{role} acting for {me}: {reason}", fix)
         if not result.leaks and not result.undecided:
             self.collector.add_evidence(
@@ -287,12 +292,3 @@ class _IsolationProof:
             for (table, privileges, _), rows in zip(asked, found, strict=True)
             if rows
         }
-
-
-def _may_not_read(pair: IdentityPair) -> str:
-    """What to do where a role has a privilege on a table, and not on what reading it takes."""
-    role = quoted(pair.privileges.role)
-    return (
-        f"REVOKE ALL ON {pair.table.object} FROM {role};\n"
-        f"-- or, if it is to use the table, GRANT {role} what the refusal names (schema: USAGE)"
-    )

@@ -15,12 +15,13 @@ from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
 from pytest_housekeeping.checks.rls.tables import Column, ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt
-from pytest_housekeeping.declarations.identity import Claim, settings_of, strangers_of
+from pytest_housekeeping.declarations.identity import Claim, Settings, settings_of, strangers_of
 from pytest_housekeeping.sql.identifiers import in_quotes
 
 # What a setting holds in sessions that have lost their identity, or carry none that could be one.
 LOST_CONTEXT, MALFORMED = "context ", "malformed"
 READS = ("see", "see foreign")
+SOMEBODY = "of somebody else"
 _LOST = {"''": "", MALFORMED: "hk' malformed\\\""}
 
 
@@ -34,7 +35,7 @@ def attempts_of(
         yield name, _attempt(context, pair, statement, setup=setup, query=True)
     yield from _reads_without_identity(context, pair, mine, others)
     assignment = harmless_assignment(pair)
-    without_read_policies = _lift_read_policies(table, privileges)
+    without_read_policies = lift_read_policies(table, privileges)
     theirs = rows_condition(others.rows)
     if assignment:
         statement = f"UPDATE {table.object} SET {assignment} = {assignment} WHERE {theirs}"
@@ -104,7 +105,8 @@ def _reads_without_identity(
     rows = f"{rows_condition((*mine.rows, *others.rows))} AND {pair.table.hidden or 'true'}"
     settings = dict.fromkeys(claim.setting for claim in context)
     lost = [(name, tuple(dict.fromkeys(settings, value).items())) for name, value in _LOST.items()]
-    for name, values in (*lost, *strangers_of(context)):
+    third = () if pair.identities.identity_columns else _third(context, pair)
+    for name, values in (*lost, *strangers_of(context), *third):
         yield (
             f"{LOST_CONTEXT}{name}",
             Attempt(
@@ -116,7 +118,25 @@ def _reads_without_identity(
         )
 
 
-def _lift_read_policies(table: ProtectedTable, privileges: RolePrivileges) -> str:
+def _third(context: Sequence[Claim], pair: IdentityPair) -> Iterator[tuple[str, Settings]]:
+    """Somebody who has none of these rows: of two, one who sees all but its own sees the other's
+    alone, and that is no more than one would see of its own."""
+    constants = dict(pair.identities.constants)
+    theirs = dict(pair.other.identity)
+    identity = tuple(
+        (claim, value if claim in constants else _unlike(value, theirs[claim]))
+        for claim, value in pair.me.identity
+    )
+    yield SOMEBODY, settings_of(context, identity)
+
+
+def _unlike(value: str, other: str) -> str:
+    """A value of the same kind, with another end than both."""
+    ends = (f"{value[:-1]}{end}" for end in "789")
+    return next(each for each in ends if each not in (value, other))
+
+
+def lift_read_policies(table: ProtectedTable, privileges: RolePrivileges) -> str:
     """A set-up that leaves the policies for the command itself as the only ones.
 
     An UPDATE or DELETE whose WHERE names columns needs its rows to pass the policies for SELECT as

@@ -10,6 +10,7 @@ from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
 from pytest_housekeeping.checks.rls.identities.visible_rows import VisibleRows
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.declarations.identity import Identity
+from pytest_housekeeping.sql.identifiers import quoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,3 +73,12 @@ def why_no_pair(identities: TableIdentities, rows_by_identity: Sequence[VisibleR
     if errors:
         return f"reading failed for every identity tried ({tried}): {errors[0]}"
     return f"the control fails: acting for {tried} it sees no row, not even its own"
+
+
+def what_to_grant(pair: IdentityPair) -> str:
+    """What to do where a role has a privilege on a table, and not on what reading it takes."""
+    role = quoted(pair.privileges.role)
+    return (
+        f"REVOKE ALL ON {pair.table.object} FROM {role};\n"
+        f"-- or, if it is to use the table, GRANT {role} what the refusal names (schema: USAGE)"
+    )
