@@ -5,7 +5,8 @@ its own module where it is needed:
 
 - ``run_facts``: what is known before the first step; ``secrets``: what is written down nowhere
 - ``audit``: make the audit of a run; ``audit_model``: its fields; ``audit_file``: its JSON file;
-  ``batch_model``: its fields for what a batch does, ``clone_model``: for what it did on a clone
+  ``step_model``: its fields for the plan and how its steps ended, ``bound_model``: for what it was
+  bound to, ``batch_model``: for what a batch does, ``clone_model``: for what it did on a clone
   with rows; ``record_part``: what all its parts are
 - ``bound``: what a promotion is bound to, and who has approved just that
 - ``production_now``: what a run has seen in production beside its schema; ``schema_states``: that

@@ -170,9 +170,10 @@ class Transaction:
         row = cursor.fetchone()
         if row is None or row[0] != self.xid:
             raise ProofFailed(
-                f"the transaction id is {row and row[0]}, not {self.xid}",
-                why="something ended the transaction and began another",
-                fix="no check may commit or roll back",
+                f"the transaction is another one (id {self.xid} before, {row and row[0]} now)",
+                why="something has ended it, and what was proved in it would not be committed",
+                fix="look for a COMMIT or ROLLBACK in the tests and queries of the checks, and in"
+                " what they call, and take it out",
             )
 
     def _refuse_other(self, file: SqlFile, xid: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence import Repository, RunFacts, SourceFacts, stem
 from pytest_housekeeping.model import Mode, Step
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
@@ -104,6 +105,16 @@ class RunContext:
     def is_last(self, segment: int) -> bool:
         """Whether the schema is finished in this segment."""
         return segment == self.plan.segments[-1].number
+
+    def required_repository(self, why: str) -> Repository:
+        """The repository of what is promoted. Raises ProofFailed, with ``why``, where none is."""
+        if self.repository is None:
+            raise ProofFailed(
+                f"{self.config.root} belongs to no git repository",
+                why=why,
+                fix="run it in a clone of the project, which has the evidence of earlier runs",
+            )
+        return self.repository
 
     def applied(self, applied: AppliedFile) -> Reading:
         """A file as it was promoted. Raises ProofFailed where no copy is left."""

@@ -66,7 +66,9 @@ def find_embedded(version: int, stubs: tuple[Stub, ...] = ()) -> Programs:
     if version not in EMBEDDED:
         known = " or ".join(map(str, EMBEDDED))
         raise ServerError(
-            f"there is no embedded PostgreSQL {version}", fix=f"{known}; or {ways_out()}"
+            f"there is no embedded PostgreSQL {version}",
+            why=f"the wheels that hold one are of {known}",
+            fix=f"server_version = one of these in [tool.housekeeping]; or {ways_out()}",
         )
     wheel = EMBEDDED[version]
     folder = _folder_of(wheel, version)

@@ -222,6 +222,7 @@ def _current_segment(folder: Path, programs: Programs, account: Account) -> str:
         raise ServerError(
             f"{program} does not say where the write-ahead log stands, or that the server was"
             " shut down",
+            why="what is kept of a server that has not shut down would not start again",
             fix=WAYS_OUT,
         )
     return match[1]

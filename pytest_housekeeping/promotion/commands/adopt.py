@@ -10,14 +10,15 @@ from pathlib import Path
 
 from pytest_housekeeping.config import PRODUCTION, Config
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
+from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.errors import named as listed_names
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Kind, TargetIdentity
 from pytest_housekeeping.plan.pending import pending_files
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
+from pytest_housekeeping.promotion.commands.own_repository import own_repository
 from pytest_housekeeping.promotion.production.adoption import (
     Drift,
     LeftSchema,
@@ -75,14 +76,7 @@ def adopt_drift(root: Path, *, target: str = PRODUCTION) -> Iterator[str]:
     sources = ProjectFiles(root)
     config = located(load_config(root, sources, target=target))
     address = read_address(os.environ, config.target)
-    repository = open_repository(root)
-    if repository is None:
-        raise MisuseError(
-            f"{root} belongs to no git repository",
-            why="the schema that the last promotion left stands in its evidence",
-            fix="run it in a clone of the project",
-        )
-    with repository:
+    with own_repository(root) as repository:
         connection = open_production(address, config.session)
         with closed_on_failure(connection, address):
             identity = identified(connection)

@@ -8,11 +8,11 @@ from pathlib import Path
 from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.declarations.settings import SETTINGS, load_config
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide
 from pytest_housekeeping.evidence.git.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.evidence.signatures import refuse_stranger, require_program, signer_of
 from pytest_housekeeping.plan.binding import refuse_malformed
+from pytest_housekeeping.promotion.commands.own_repository import own_repository
 from pytest_housekeeping.promotion.repository.signers import approvers_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -35,14 +35,7 @@ def approve(root: Path, digest: str, *, target: str = PRODUCTION) -> Iterator[st
             fix="run it in the folder of the project's pyproject.toml; there, approvers ="
             ' "ops/approvers" of [tool.housekeeping] names the file of who may approve',
         )
-    repository = open_repository(root)
-    if repository is None:
-        raise MisuseError(
-            f"{root} belongs to no git repository",
-            why="an approval is kept in git",
-            fix="run it in a clone of the project",
-        )
-    with repository:
+    with own_repository(root) as repository:
         require_program()
         if unsigned := why_unsigned(repository):
             raise SigningFailed(unsigned, why="an approval counts by whose it is", fix=FIX)

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import EvidenceError, MisuseError
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.proof.prove import Proof, prove_evidence
 from pytest_housekeeping.evidence.records import NOT_HERE
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import locate
+from pytest_housekeeping.promotion.commands.own_repository import own_repository
 from pytest_housekeeping.promotion.prechecks.own_tables import evidence_findings
 from pytest_housekeeping.promotion.production.fleet_databases import located
 from pytest_housekeeping.promotion.production.target_address import (
@@ -25,7 +26,6 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
 )
 
-_NO_REPOSITORY = "the evidence of a project is kept in git"
 _CALLED = {Level.ERROR: "FAULT", Level.WARNING: "warning", Level.NOTICE: "note"}
 
 
@@ -45,12 +45,7 @@ def audit(root: Path, *, target: bool = False, name: str = PRODUCTION) -> AuditR
     target, what ``read_address`` and ``open_production`` raise; EvidenceError for a partial clone
     that lacks evidence.
     """
-    repository = open_repository(root)
-    if repository is None:
-        raise MisuseError(
-            f"{root} belongs to no git repository", why=_NO_REPOSITORY, fix="run it in a clone"
-        )
-    with repository:
+    with own_repository(root) as repository:
         proof = proof_of(repository)
         against, compared = compared_with_history(root, repository, name) if target else ((), "")
         return _report(proof, against, compared, fetch=fetch_fix(repository))

@@ -11,7 +11,6 @@ from typing import Any
 
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.evidence.audit_file import from_json
 from pytest_housekeeping.evidence.report.plan_comment import (
     Posted,
@@ -22,6 +21,7 @@ from pytest_housekeeping.evidence.report.plan_comment import (
 )
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.commands.needed_files import needed_files
+from pytest_housekeeping.promotion.commands.own_repository import own_repository
 from pytest_housekeeping.promotion.repository.applied import promoted_before
 from pytest_housekeeping.promotion.run_facts import ci_url
 
@@ -68,7 +68,11 @@ def read_request(request: Path, comments: Path, *, project: str = "") -> PullReq
 def superseded_comment(request: PullRequest | None) -> Comment:
     """The comment of an older commit, which says so; nothing where there is none."""
     if request is None:
-        raise MisuseError("--superseded, and no pull request", why=_WHY, fix="--pull-request")
+        raise MisuseError(
+            "--superseded, and no pull request",
+            why=_WHY,
+            fix="say of which: --pull-request REQUEST COMMENTS, as `gh api` tells them",
+        )
     posted = request.posted
     if posted is None or posted.commit == request.newest:
         return Comment()
@@ -105,10 +109,7 @@ def planned_comment(
 
 def without_production(root: Path) -> Comment:
     """What the evidence of the clone knows of HEAD, where production may not be asked."""
-    repository = open_repository(root)
-    if repository is None:
-        raise MisuseError(f"{root} belongs to no git repository", why=_WHY, fix="run it in a clone")
-    with repository:
+    with own_repository(root) as repository:
         config = load_config(root)
         folder = config.root / config.audit
         known = promoted_before(repository, folder, config.accepted_evidence_faults)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from pytest_housekeeping.config import PRODUCTION, Config
 from pytest_housekeeping.declarations.settings import SETTINGS, settings_in
 from pytest_housekeeping.errors import EvidenceError, MisuseError
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git.objects import INDEX, fetch_fix
 from pytest_housekeeping.evidence.index.fleet_rows import fleet_rows
 from pytest_housekeeping.evidence.index.moments import moment, period
@@ -31,6 +31,7 @@ from pytest_housekeeping.evidence.report.index_tables import (
 )
 from pytest_housekeeping.model import Finding
 from pytest_housekeeping.promotion.commands.audit import compared_with_history, proof_of
+from pytest_housekeeping.promotion.commands.own_repository import own_repository
 
 _SHOWN = 20
 
@@ -65,14 +66,7 @@ def index(root: Path, asked: Asked) -> Told:
     EvidenceError where the evidence cannot be read, and of a moment nobody knows the schema.
     """
     _refuse_unfit(asked)
-    repository = open_repository(root)
-    if repository is None:
-        raise MisuseError(
-            f"{root} belongs to no git repository",
-            why="the evidence of a project is kept in git",
-            fix="run it in a clone",
-        )
-    with repository:
+    with own_repository(root) as repository:
         base, folder = repository.relative(root), root / _folder(root)
         place = repository.relative(folder)
         proof = _of_the_project(proof_of(repository), place)

@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_housekeeping.errors import MisuseError, ProofFailed
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide
 from pytest_housekeeping.evidence.git.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.evidence.proof.prove import records_of
 from pytest_housekeeping.evidence.proof.reviews import SETTINGS, Review, reviews
 from pytest_housekeeping.evidence.signatures import refuse_stranger, require_program
+from pytest_housekeeping.promotion.commands.own_repository import own_repository
 
 _WHY = "an emergency goes on record as looked through by a person, and by whom"
+_SAY_IT = (
+    "in a sentence, behind the id of the run: python -m pytest_housekeeping review RUN 'FOUND'"
+)
+_NAME_YOURSELF = "git config user.name 'NAME', and git config user.email 'ADDRESS'"
 
 
 def review(root: Path, run: str, said: str) -> Iterator[str]:
@@ -24,11 +29,8 @@ def review(root: Path, run: str, said: str) -> Iterator[str]:
     """
     said = " ".join(said.split())
     if not said:
-        raise MisuseError("nothing is said of what was found", why=_WHY, fix="say it")
-    repository = open_repository(root)
-    if repository is None:
-        raise MisuseError(f"{root} belongs to no git repository", why=_WHY, fix="run it in a clone")
-    with repository:
+        raise MisuseError("nothing is said of what was found", why=_WHY, fix=_SAY_IT)
+    with own_repository(root) as repository:
         due = _due(repository, run)
         signed = due.signers is not None
         if signed:
@@ -36,9 +38,7 @@ def review(root: Path, run: str, said: str) -> Iterator[str]:
             if unsigned := why_unsigned(repository):
                 raise SigningFailed(unsigned, why=_WHY, fix=FIX)
         elif repository.attempt("config", "--get", "user.email")[0] != 0:
-            raise MisuseError(
-                "git does not know who you are", why=_WHY, fix="git config user.name, user.email"
-            )
+            raise MisuseError("git does not know who you are", why=_WHY, fix=_NAME_YOURSELF)
         folder = due.record.version.folder
         made, pushed = decide(
             repository,

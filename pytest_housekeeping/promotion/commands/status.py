@@ -11,8 +11,8 @@ import psycopg
 
 from pytest_housekeeping.config import PRODUCTION, Config
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import MisuseError, ProofFailed
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.proof.prove import records_of
@@ -25,6 +25,7 @@ from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.commands.needed_files import NeededFiles, needed_files
+from pytest_housekeeping.promotion.commands.own_repository import own_repository
 from pytest_housekeeping.promotion.production.beside import tools_past
 from pytest_housekeeping.promotion.production.fleet_databases import located
 from pytest_housekeeping.promotion.production.promotion_table import (
@@ -85,10 +86,7 @@ def status(root: Path, *, target: str = PRODUCTION, needs: str | None = None) ->
     Raises MisuseError for what cannot be used: no repository, no such commit, half an address;
     ServerError and ProofFailed where production cannot be asked, or is another one than the pinned.
     """
-    repository = open_repository(root)
-    if repository is None:
-        raise MisuseError(f"{root} belongs to no git repository", why=_WHY, fix="run it in a clone")
-    with repository:
+    with own_repository(root) as repository:
         config = load_config(root, target=target)
         needed = needed_files(repository, config, needs) if needs is not None else None
         evidence = _by_evidence(repository, config)

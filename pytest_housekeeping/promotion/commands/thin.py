@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import EvidenceError, MisuseError, ProofFailed
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.errors import EvidenceError, ProofFailed
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git.objects import REMOTE_LOGS, fetch_fix, has_origin
 from pytest_housekeeping.evidence.git.shared_branch import contains, continue_from
 from pytest_housekeeping.evidence.git.signing import FIX, SigningFailed, why_unsigned
@@ -16,6 +16,7 @@ from pytest_housekeeping.evidence.signatures import refuse_stranger
 from pytest_housekeeping.evidence.thinning import LOG, begin_anew, thinning
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.commands.audit import proof_of
+from pytest_housekeeping.promotion.commands.own_repository import own_repository
 
 # What begins the log anew is fetched anew by everybody.
 WORTH = 20
@@ -31,10 +32,7 @@ def thin(root: Path) -> Iterator[str]:
     signing raises, with nothing changed; EvidenceError where the remote has something else by now.
     """
     config = load_config(root)
-    repository = open_repository(config.root)
-    if repository is None:
-        raise MisuseError(f"{root} belongs to no git repository", why=_WHY, fix="run it in a clone")
-    with repository:
+    with own_repository(config.root) as repository:
         theirs = continue_from(repository, LOG)
         own = repository.commit(f"refs/heads/{LOG}")
         if own is None:

@@ -154,10 +154,9 @@ def verify_adopted(context: RunContext, target: ProductionTarget) -> Judgement:
     files = [file for segment in context.plan.segments for file in segment.files]
     texts = [(file.path, context.files.text(file)) for file in files]
     findings = [each for path, text in texts for each in _rows(path, text)]
-    if context.repository is None:
-        raise ProofFailed("there is no repository to look for evidence in", why=_WHY)
+    repository = context.required_repository(_WHY)
     connection = target.connection.get()
-    left = left_schema(context.config, context.repository, connection)
+    left = left_schema(context.config, repository, connection)
     now = target.fingerprint()
     if not findings:
         unlike = unlike_with(

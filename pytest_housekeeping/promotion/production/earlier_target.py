@@ -188,11 +188,9 @@ class EarlierTarget:
                     )
 
     def _runs_at(self, place: Target) -> list[Audit]:
-        context = self._context
-        if context.repository is None:
-            raise ProofFailed("there is no repository to look for evidence in", why=_WHY)
-        folder = context.repository.relative(context.config.root / place.audit)
-        return in_force(context.repository.changes_on_record(folder))
+        repository = self._context.required_repository(_WHY)
+        folder = repository.relative(self._context.config.root / place.audit)
+        return in_force(repository.changes_on_record(folder))
 
     def _refuse_too_soon(self, there: Sequence[tuple[Target, Transition]]) -> None:
         """It stands there as long as it has to, and was looked at since: in each of them."""

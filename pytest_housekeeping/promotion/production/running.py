@@ -60,7 +60,7 @@ class RunningCode:
         if self._apps is None:
             from pytest_housekeeping.checks.running import running_code
 
-            context, repository = self._context, self._repository()
+            context, repository = self._context, self._context.required_repository(_WHY)
             boundaries = context.plan.contracts.boundaries
             self._apps = (
                 tuple(
@@ -143,12 +143,6 @@ class RunningCode:
             raise ProofFailed(f"the copy was not asked at segment {segment}", why=_WHY)
         return self._looks[segment]
 
-    def _repository(self) -> Repository:
-        repository = self._context.repository
-        if repository is None:
-            raise ProofFailed("there is no repository to read the code that runs from", why=_WHY)
-        return repository
-
     def _commits(self, repository: Repository) -> Iterator[RunningCommit]:
         from pytest_housekeeping.checks.running import RunningCommit
 
@@ -188,5 +182,5 @@ def _broken(error: psycopg.Error) -> RuleBroken:
     return RuleBroken(
         f"the copy could not be asked: {error.diag.message_primary or error}",
         why=_WHY,
-        fix="see the message of PostgreSQL",
+        fix="repair what PostgreSQL names on the server of the copy, and run again",
     )

@@ -100,10 +100,8 @@ def _waived(command: str, found: str) -> Finding:
 
 
 def _ground(context: RunContext, production: TargetIdentity) -> Ground:
-    if context.repository is None:
-        raise ProofFailed("there is no repository to look for evidence in")
     return Ground(
-        repository=context.repository,
+        repository=context.required_repository("staging has to have shown what is promoted"),
         config=context.config,
         signers=signers_of(context.config, context.plan.sources),
         commit=context.source.commit,

@@ -69,4 +69,5 @@ def write_for_github(summary: str, outputs: Mapping[str, object]) -> None:
                 raise EvidenceError(
                     f"the file of {variable} cannot be written: {error.strerror}",
                     why="the page of the workflow run would say nothing of the outcome",
+                    fix="make room on the runner's disk, or the file writable, and run again",
                 ) from None

@@ -122,6 +122,7 @@ def promoted(
             raise ProofFailed(
                 f"the promoted text of {past.path} is not on disk, and there is no repository",
                 why="staging has to start from what production has",
+                fix="run it in a clone of the project, or put the promoted text back",
             )
         data = repository.show(past.commit, repository.relative(sources.root / past.path))
     if digest(data) != past.sha256:

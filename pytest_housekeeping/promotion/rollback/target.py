@@ -205,6 +205,7 @@ class RollbackTarget:
             raise ProofFailed(
                 f"run {self.reverted.run} kept no backup of before it",
                 why="nobody could say whether the schema has come back to what it was",
+                fix="write a migration that takes it back, and promote that",
             )
         schema, roles = kept_schema(self._context.config, repository, kept)
         self._schema_before = schema

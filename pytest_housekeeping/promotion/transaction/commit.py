@@ -256,5 +256,7 @@ class Commits:
             f"the connection was lost during COMMIT, and transaction {transaction.xid}"
             f" is {status or 'unknown to the server'}",
             why="the batch may or may not be in the database",
-            fix=f"ask the server: SELECT pg_xact_status('{transaction.xid}'::xid8)",
+            fix="run again, as soon as the server answers: it is asked what has become of that, and"
+            " the run goes on from there; by hand:"
+            f" SELECT pg_xact_status('{transaction.xid}'::xid8)",
         )

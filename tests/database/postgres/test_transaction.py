@@ -176,7 +176,7 @@ def test_prove_sees_another_transaction(transaction: Transaction) -> None:
     with pytest.raises(ProofFailed, match="no longer open"):
         transaction.prove()
     transaction.connection.execute("BEGIN")
-    with pytest.raises(ProofFailed, match="transaction id"):
+    with pytest.raises(ProofFailed, match="the transaction is another one"):
         transaction.prove()
 
 
