@@ -72,6 +72,9 @@ def test_a_number_without_a_migration(existing: Production) -> None:
     run = existing.promote("--hk-baseline=4711")
     assert run.code == 4, run.output
     assert "there is no such migration" in run.output
+    run = existing.promote("-k", "precheck", mode="plan", confirm=None)
+    assert "warning: history-not-begun: tables" in run.output
+    assert "--hk-baseline=VERSION records those" in run.output
     assert existing.state == before
 
 

@@ -21,13 +21,13 @@ SELECT EXISTS (
 
 
 def history_not_begun(context: RunContext, connection: LentConnection) -> Iterator[Finding]:
-    """Nothing is on record here, and another tool says what it has applied."""
+    """Nothing is on record here, and tables stand that somebody has made."""
     if context.plan.past or context.plan.theirs or context.options.records_only:
         return
     if _holds_tables(connection):
         yield Finding(
             rule="history-not-begun",
-            level=Level.NOTICE,
+            level=Level.WARNING,
             object="tables",
             detail="stand in this database, and nothing is on record that has made them",
             fix="where the first of these files have made them: --hk-baseline=VERSION records those"
