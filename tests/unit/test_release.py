@@ -52,7 +52,10 @@ def test_the_changelog_has_its_form() -> None:
     assert dates == sorted(dates, reverse=True)
     links = re.findall(r"^\[([^\]]+)\]: \S+$", CHANGELOG, re.MULTILINE)
     assert links == ["Unreleased", *versions]
-    assert set(re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE)) <= set(KINDS)
+    for version in CHANGELOG.split("\n## ")[1:]:
+        kinds = re.findall(r"^### (.*)$", version, re.MULTILINE)
+        assert set(kinds) <= set(KINDS)
+        assert len(kinds) == len(set(kinds)), "a merge has kept a list twice"
 
 
 def test_a_link_of_the_changelog_leads_into_this_repository() -> None:
