@@ -121,7 +121,8 @@ class Postmaster:
         yield
 
     def close(self, *, keep: bool) -> None:
-        """Drop the databases, end the server and remove its folder; or leave it all as it is."""
+        """End the server and remove its folder, with what databases have elsewhere; or leave it all
+        as it is."""
         import psycopg
 
         if keep:
@@ -130,10 +131,12 @@ class Postmaster:
             self.process.returncode = 0
             return
         try:
-            # A server that has ended by itself has nothing to drop.
-            with suppress(psycopg.OperationalError):
-                for database in self.databases:
-                    drop_database(self.cluster, database.name)
+            # A server that has ended by itself has nothing to drop, and what is in the folder goes
+            # with it.
+            with suppress(psycopg.OperationalError, OSError):
+                if any((self.folder.data / "pg_tblspc").iterdir()):
+                    for database in self.databases:
+                        drop_database(self.cluster, database.name)
         finally:
             _end(self.process)
             free_segment(self.folder.data)

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from pytest_housekeeping.errors import ServerError
@@ -51,9 +52,15 @@ def _folders() -> Iterator[Path]:
         found = Path("/").glob(place.lstrip("/"))
         yield from (folder for folder in sorted(found, key=_newest_first) if _has_server(folder))
     if config := shutil.which("pg_config"):
-        folder = Path(answer(config, "--bindir").strip() or "/")
+        folder = _programs_of(config)
         if _has_server(folder):
             yield folder
+
+
+@cache
+def _programs_of(config: str) -> Path:
+    """What pg_config says, asked once."""
+    return Path(answer(config, "--bindir").strip() or "/")
 
 
 def _has_server(folder: Path) -> bool:

@@ -134,8 +134,9 @@ class Server:
         return ""
 
     def drop(self, database: StagingDatabase) -> None:
-        """Drop `database` before the run ends. `stop` drops those that are left."""
-        self._running().drop(database)
+        """Drop `database` before the run ends. `stop` has dropped those that are left."""
+        if not self._stopped:
+            self._running().drop(database)
 
     @contextmanager
     def bootstrap_lock(self) -> Iterator[None]:

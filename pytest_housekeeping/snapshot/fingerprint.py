@@ -12,6 +12,7 @@ lies on disk are no part of a schema and are not read.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -79,9 +80,16 @@ class Fingerprint:
 
     def without(self, *kinds: str) -> Fingerprint:
         """The same without the objects of these kinds: ``without("database")``, say."""
-        starts, whole = tuple(f"{kind} " for kind in kinds), frozenset(kinds)
-        kept = [e for e in self.entries if not e.name.startswith(starts) and e.name not in whole]
-        return replace(self, entries=tuple(kept))
+        kept, name, at = list[SchemaObject](), attrgetter("name"), 0
+        # Sorted by name, those of a kind follow each other: what begins with "table " ends before
+        # the next letter behind the blank.
+        bounds = [(kind, f"{kind}\0") for kind in kinds]
+        bounds += [(f"{kind} ", f"{kind}!") for kind in kinds]
+        for first, beyond_last in sorted(bounds):
+            start = bisect_left(self.entries, first, lo=at, key=name)
+            kept += self.entries[at:start]
+            at = bisect_left(self.entries, beyond_last, lo=start, key=name)
+        return replace(self, entries=(*kept, *self.entries[at:]))
 
     def with_no_more(self, around: Around) -> Fingerprint:
         """The same with no more than that around the schema."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_housekeeping.snapshot.coverage import VERSION
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject, in_order
 from pytest_housekeeping.snapshot.problems import SnapshotError
 
 # What is packed begins with it, and no JSON does.
@@ -30,15 +30,13 @@ class SchemaRecord:
         return cls(fingerprint=fingerprint, packed=_PACKED + base64.b64encode(data).decode())
 
 
-def from_record(text: str, *, like: Fingerprint | None = None) -> Fingerprint:
-    """What was kept, packed or as an earlier version kept it; ``like`` itself, where it is that to
-    the letter, which is seen sooner than read. Raises SnapshotError as `from_json` does."""
+def from_record(text: str) -> Fingerprint:
+    """What was kept, packed or as an earlier version kept it. Raises SnapshotError as `from_json`
+    does."""
     if not text.startswith(_PACKED):
         return from_json(text)
     try:
         data = zlib.decompress(base64.b64decode(text.removeprefix(_PACKED), validate=True))
-        if like is not None and data == to_json(like).encode():
-            return like
         return from_json(data.decode())
     except (ValueError, zlib.error) as error:
         raise _unreadable(error) from None
@@ -69,7 +67,7 @@ def from_json(text: str) -> Fingerprint:
         if known["format"] not in range(1, VERSION + 1):
             raise ValueError(f"format {known['format']}")
         fingerprint = Fingerprint(
-            entries=tuple(
+            entries=in_order(
                 SchemaObject(name=name, parent=parent, text=text, parts="".join(parts))
                 for name, parent, text, *parts in known["objects"]
             ),

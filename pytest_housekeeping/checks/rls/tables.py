@@ -111,6 +111,10 @@ class ProtectedTable:
     keys: tuple[tuple[str, ...], ...]
     privileges: tuple[RolePrivileges, ...]
 
+    def __hash__(self) -> int:
+        # Of all that is known of it, that would be as much work as many a question about it.
+        return hash(self.object)
+
     @property
     def hidden(self) -> str:
         """The condition of the rows that are not public; empty where none is."""

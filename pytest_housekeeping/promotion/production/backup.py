@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
@@ -192,15 +193,25 @@ class Backup:
         given = self.restore_server is not None and self.restore_server.given
         return "the server that was given, " if given else ""
 
+    def let_go(self) -> None:
+        """Nobody asks the copy any more: its server ends while the record is written. `close` waits
+        for that."""
+        if self.restore_server is not None and not self.restore_server.given:
+            threading.Thread(target=self.restore_server.close, name="hk-end").start()
+
     def close(self) -> None:
         if self._ahead is not None and not self._ahead.done():
             for process in self._pg_dump:
                 process.terminate()
             wait([self._ahead])
+        server = self.restore_server
+        # One of this machine takes all copies with it.
+        if server is not None and not server.given:
+            server.close()
         with suppress(HousekeepingError, psycopg.Error):
             self._ends.close()
-        if self.restore_server is not None:
-            self.restore_server.close()
+        if server is not None:
+            server.close()
 
     def _keep(self, name: str, content: bytes, *, ending: str = "sql") -> KeptFile:
         if self.secrets.find(content.decode(errors="replace")):

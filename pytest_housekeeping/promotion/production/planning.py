@@ -67,7 +67,7 @@ def start_plan(options: RunOptions) -> Run:
         context = replace(project.context(options, plan), promoter=promoter)
         if not options.look_only:
             refuse_unfit_clone(clone_of(context, address, identity), connection)
-            restore_server = new_restore_server(options, config, address, identity)
+            restore_server = new_restore_server(options, config, address, identity, connection)
     target = ProductionTarget(
         context, address, connection, identity, new_backup(context, project, restore_server)
     )

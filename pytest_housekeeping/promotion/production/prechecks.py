@@ -139,10 +139,11 @@ def _identity(context: RunContext, target: ProductionTarget) -> Judgement:
 
 def _backup_begun(context: RunContext, target: ProductionTarget, judgement: Judgement) -> Judgement:
     """The judgement on its identity; of the right database the backup is begun with at once, where
-    a copy is made of it."""
+    a copy is made of it, and so is the reading of its schema."""
     backed_up = any(each.phase is Phase.BACKUP for each in context.plan.steps)
     if judgement[0].passed and backed_up and target.backup.restore_server is not None:
         target.backup.begin(target.address.conninfo(), target.major)
+        target.first.begin()
     return judgement
 
 

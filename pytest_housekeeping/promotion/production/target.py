@@ -27,14 +27,13 @@ from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.beside import applied_now
 from pytest_housekeeping.promotion.production.earlier_target import EarlierTarget
+from pytest_housekeeping.promotion.production.first_reading import FirstReading
 from pytest_housekeeping.promotion.production.handed import handed
 from pytest_housekeeping.promotion.production.handed_on import (
     dump_for_all,
     hand_on_read_again,
-    read_again_by,
 )
 from pytest_housekeeping.promotion.production.in_place import lock_announcement
-from pytest_housekeeping.promotion.production.known_schema import known_reading
 from pytest_housekeeping.promotion.production.statistics import KeptStatistics
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
@@ -93,10 +92,14 @@ class ProductionTarget:
         self._context = context
         self._fingerprint: Fingerprint | None = None
         self._schema = SchemaReader(scope=EVERYTHING)
+        self.first = FirstReading(
+            schema=self._schema,
+            opened=partial(open_production, address, session_of(context.config, context.rules)),
+            identity=identity,
+            plan=context.plan.digest,
+        )
         self._committed: Fingerprint | None = None
         self.dump_of_both: Callable[[Fingerprint], bytes | None] = lambda _: None
-        if known := known_reading(identity):
-            self._schema.go_on_from(known)
 
     @property
     def major(self) -> int:
@@ -107,7 +110,7 @@ class ProductionTarget:
         """The schema before anything is applied, read once. Raises ProofFailed."""
         if self._fingerprint is None:
             try:
-                self._fingerprint = self._read_first(self.connection.get())
+                self._fingerprint = self.first.fingerprint(self.connection.get())
             except HousekeepingError as error:
                 raise self.named(error) from None
         return self._fingerprint
@@ -116,16 +119,6 @@ class ProductionTarget:
     def none_of(self) -> tuple[str, ...]:
         """What a dump need not look for, as long as the schema is the one that was read last."""
         return self._schema.none_of
-
-    def _read_first(self, connection: Connection) -> Fingerprint:
-        """Before anything is locked; the readings behind it are planned by then."""
-        known = read_again_by(self._context.plan.digest)
-        if known is not None:
-            self._schema.plan_ahead(connection, known)
-            return self.read_schema(connection)
-        schema = self.read_schema(connection)
-        self._schema.plan_ahead(connection)
-        return schema
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         """The schema as a connection sees it now, that of the tool's own tables included.
@@ -231,6 +224,7 @@ class ProductionTarget:
         if changed:
             self.backup.take_after(self._dump_after)
             hand_on_read_again(self._context.plan.digest, self._schema.again)
+        self.backup.let_go()
 
     def _dump_after(self, before: bytes) -> tuple[bytes, ProvedOn]:
         """The dump, and of what. The copy's own is taken where it is the same; of a fleet, what was
@@ -289,5 +283,6 @@ class ProductionTarget:
         )
 
     def close(self) -> None:
+        self.first.close()
         self.backup.close()
         self.connection.close()

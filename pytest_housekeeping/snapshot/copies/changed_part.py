@@ -12,8 +12,9 @@ changed.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,6 +70,7 @@ _ENTERED = "EVENT TRIGGER"
 _PUBLISHED = "PUBLICATION TABLE"
 # Names that are no UTF-8 come out as they went in.
 _FOREIGN = "surrogateescape"
+_FEW_WORDS = 30
 # Of more than this share of a dump, all is restored.
 _SHARE = 3
 
@@ -80,17 +82,13 @@ class ChangedPart:
     text: bytes
     words: frozenset[str]
 
-    @cached_property
-    def _named(self) -> re.Pattern[str]:
-        words = "|".join(sorted(map(re.escape, self.words)))
-        return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
-
     def concerned(self, entries: Iterable[SchemaObject]) -> set[str]:
         """The names of those that name anything that is concerned."""
+        names = _finder(self.words)
         return {
             each.name
             for each in entries
-            if self.words and any(map(self._named.search, (each.name, each.text, each.parent)))
+            if names(f"{each.name}\n{each.text}\n{each.parent}".lower())
         }
 
     def shown_by(
@@ -116,8 +114,12 @@ class _Entry:
     made_with: str
 
     @cached_property
+    def lowered(self) -> str:
+        return self.text.lower()
+
+    @cached_property
     def words(self) -> frozenset[str]:
-        return frozenset(_WORD.findall(self.text.lower()))
+        return frozenset(_WORD.findall(self.lowered))
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -133,13 +135,32 @@ class _Entry:
         return frozenset(map(str.lower, words))
 
 
+def _finder(words: AbstractSet[str]) -> Callable[[str], object]:
+    """Whether a text in small letters has one of these words in it, as a whole word.
+
+    Few are looked for in it; of many it is quicker to take the text apart.
+    """
+    if not words:
+        return lambda _: False
+    if len(words) > _FEW_WORDS:
+        return lambda text: not words.isdisjoint(_WORD.findall(text))
+    # Each begins with its own first letter, so that most of a text is passed over at once.
+    each = (rf"{re.escape(word)}(?!\w)(?<!\w{re.escape(word)})" for word in sorted(words))
+    return re.compile("|".join(each)).search
+
+
+def _naming(words: AbstractSet[str], entries: Iterable[_Entry]) -> Iterator[_Entry]:
+    found = _finder(words)
+    return (each for each in entries if found(each.lowered))
+
+
 def changed_part(before: bytes, after: bytes) -> ChangedPart | None:
     """What of ``after`` to restore, where ``before`` was restored; None where that is all of it."""
     (head, old), (new_head, new) = _read(before), _read(after)
-    counts = Counter(old), Counter(new)
-    if head != new_head or max((*counts[0].values(), *counts[1].values()), default=0) > 1:
+    was, now = set(old), set(new)
+    if head != new_head or len(was) < len(old) or len(now) < len(new):
         return None
-    changed = set(old) ^ set(new)
+    changed = was ^ now
     known = {each.kind for each in (*old, *new)}
     if _ENTERED in known or any(e.kind not in _MAY_CHANGE for e in changed):
         return None
@@ -177,16 +198,16 @@ def _concerned(
     changed: set[_Entry], new: Sequence[_Entry], words: frozenset[str]
 ) -> tuple[set[_Entry], frozenset[str]]:
     """What has changed and whatever names it, however far that goes; and the words of all that."""
-    naming = _by_word(new)
     concerned = changed.intersection(new)
-    known, left = set(words), list(words)
-    while left:
-        for each in naming.get(left.pop(), ()):
-            if each not in concerned:
-                concerned.add(each)
-                if each.kind in _NAMED:
-                    left += each.names - known
-                    known |= each.names
+    others = [each for each in new if each not in concerned]
+    known, asked = set(words), set(words)
+    while asked:
+        found = list(_naming(asked, others))
+        concerned.update(found)
+        others = [each for each in others if each not in concerned] if found else others
+        told = set[str]().union(*(each.names for each in found if each.kind in _NAMED))
+        asked = told - known
+        known |= asked
     return concerned, frozenset(known)
 
 
@@ -200,43 +221,35 @@ def _with_needed(concerned: set[_Entry], new: Sequence[_Entry]) -> set[_Entry]:
         if each.kind in _NAMED:
             for word in each.names:
                 defined[word].append(each)
-    of_table = _by_word([each for each in new if each.kind in _WITH_TABLE])
+    of_tables = [each for each in new if each.kind in _WITH_TABLE]
     published = [each for each in new if each.kind == _PUBLISHED]
     chosen = {each for each in new if each.kind.startswith(_UNNAMED)}
     chosen |= concerned | _told_of(concerned, new)
     left, looked_up = list(chosen), set[str]()
     while left:
-        each = left.pop()
-        found = [one for word in each.words - looked_up for one in defined.get(word, ())]
-        looked_up |= each.words
-        if each.kind in _TABLES:
-            found += [one for word in each.names for one in of_table.get(word, ())]
-        if each.kind == _PUBLISHED:
-            found += [one for one in published if one.name.split()[0] == each.name.split()[0]]
-        for one in found:
-            if one not in chosen:
-                chosen.add(one)
-                left.append(one)
+        words = set[str]().union(*(each.words for each in left)) - looked_up
+        looked_up |= words
+        found = {one for word in words for one in defined.get(word, ())}
+        tables = set[str]().union(*(each.names for each in left if each.kind in _TABLES))
+        found.update(_naming(tables, of_tables))
+        shown = {each.name.split()[0] for each in left if each.kind == _PUBLISHED}
+        found |= {one for one in published if one.name.split()[0] in shown}
+        left = list(found - chosen)
+        chosen |= found
     return chosen
 
 
 def _told_of(concerned: Iterable[_Entry], new: Sequence[_Entry]) -> set[_Entry]:
     """The comments on them, and their privileges."""
-    telling = _by_word([each for each in new if each.kind in _ABOUT])
-    found = set[_Entry]()
-    for each in concerned:
-        words = set(_WORD.findall(each.name.partition("(")[0].lower()))
-        for word in sorted(words)[:1]:
-            found |= {one for one in telling.get(word, ()) if words <= one.words}
-    return found
-
-
-def _by_word(entries: Sequence[_Entry]) -> dict[str, list[_Entry]]:
-    found: dict[str, list[_Entry]] = {}
-    for each in entries:
-        for word in each.words:
-            found.setdefault(word, []).append(each)
-    return found
+    words = [_WORD.findall(each.name.partition("(")[0].lower()) for each in concerned]
+    first = {min(each) for each in words if each}
+    by_word = defaultdict[str, list[_Entry]](list)
+    for each in _naming(first, (each for each in new if each.kind in _ABOUT)):
+        for word in each.words & first:
+            by_word[word].append(each)
+    return {
+        one for each in words if each for one in by_word[min(each)] if one.words.issuperset(each)
+    }
 
 
 def _read(dump: bytes) -> tuple[str, list[_Entry]]:

@@ -75,7 +75,10 @@ def begun_with(restore_server: RestoreServer, key: CopyKey) -> KeptCopy | None:
     """The copy of this key, where one is kept and is what was kept: the server is begun again with
     it, or has begun with it where that was foreseen. None where none is."""
     server, foreseen = restore_server.server, restore_server.foreseen
-    found, begun = foreseen, server.begun() if foreseen and foreseen.readings else Begun()
+    begun = server.begun() if foreseen else Begun()
+    # It is read while the server begins.
+    found = foreseen if foreseen and foreseen.readings else None
+    begun = begun if found else Begun()
     if found is None or begun.key != key.digest:
         found = ForeseenCopy(key=key.digest, major=restore_server.major)
         may_be_kept = key.worth_keeping and family_is_kept(key.digest)

@@ -140,6 +140,10 @@ def test_a_record_that_is_written_anew_is_one_and_whole(made: LentConnection) ->
     last = promotion_table.last_fingerprint(made, OWN)
     assert last is not None
     assert last.digest == now.digest
+    # One of that digest is not read to be told so, and of any other what is on record is.
+    assert promotion_table.last_fingerprint(made, OWN, now) is now
+    another = now.without("table")
+    assert promotion_table.last_fingerprint(made, OWN, another) == last
 
 
 @pytest.mark.parametrize(

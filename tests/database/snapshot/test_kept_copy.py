@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from pytest_housekeeping.server import (
     ServerSettings,
     StagingDatabase,
     kept_folders,
+    postmaster,
     start,
 )
 from pytest_housekeeping.server.os_account import server_account
@@ -53,11 +55,11 @@ class Original:
     version: str
 
     @contextmanager
-    def twin(self, foreseen: str = "") -> Iterator[Twin]:
+    def twin(self, foreseen: str = "", *, waits: bool = True) -> Iterator[Twin]:
         """A copy on a server of its own, which had nothing to do before; it has begun with the
         one that was ``foreseen``, if it is kept."""
         restore_server = start_restore_server(self.fingerprint.server_major, foreseen=foreseen)
-        assert restore_server.server.begun().key == foreseen
+        assert not waits or restore_server.server.begun().key == foreseen
         try:
             with twin_of(
                 self.dumps,
@@ -147,12 +149,21 @@ def test_a_copy_is_restored_once_and_is_the_same(
 
 
 def test_a_server_begins_with_the_copy_that_is_foreseen_and_with_no_other(
-    original: Original, cache: Path
+    original: Original, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with original.twin() as twin:
         made, key = twin.schema, twin.copy.key
-    with original.twin(key) as twin:
+    # However early it is asked for, the server is not begun again.
+    boot, boots = postmaster.boot, []
+
+    def counted(**given: Any) -> postmaster.Postmaster:
+        boots.append(given)
+        return boot(**given)
+
+    monkeypatch.setattr(postmaster, "boot", counted)
+    with original.twin(key, waits=False) as twin:
         assert (twin.copy.restored_before, twin.copy.key, twin.schema) == (True, key, made)
+    assert len(boots) == 1
     # The same database is restored otherwise by now: nothing of the one foreseen is in the way.
     dumps = replace(original.dumps, roles=original.dumps.roles + b"-- another text\n")
     with replace(original, dumps=dumps).twin(key) as other:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_housekeeping.snapshot.copies.changed_part import changed_part
+from pytest_housekeeping.snapshot.fingerprint import SchemaObject
 
 HEAD = "--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n"
 
@@ -44,6 +45,22 @@ def test_what_names_the_changed_and_what_it_stands_on_are_restored_again() -> No
     rest = (*FAR, KEY, ASKS, ON_ASKS)
     before, after = dump(SCHEMA, NEAR, *rest), dump(SCHEMA, WIDER, *rest)
     assert chosen(before, after) == ["s", "near", "far_1", "near near_pkey", "asks()", "on_asks"]
+
+
+@pytest.mark.parametrize("many", [2, 60], ids=["few", "many"])
+def test_what_names_one_of_few_or_of_many_is_concerned_and_no_longer_word_is(many: int) -> None:
+    tables = [NEAR.replace("near", f"near_{n}") for n in range(many)]
+    changed = [each.replace("(i int)", "(i int, n int)") for each in tables]
+    asks = ASKS.replace("NEAR", f"NEAR_{many - 1}")
+    longer = ASKS.replace("NEAR", f"NEAR_{many - 1}0").replace("asks", "asks_not")
+    rest = (*(entry("TABLE", f"apart_{n}", "") for n in range(300)), asks, longer, KEY)
+    part = changed_part(dump(SCHEMA, *tables, *rest), dump(SCHEMA, *changed, *rest))
+    assert part is not None
+    there = [name for name in ("asks()", "asks_not()") if f"Name: {name};" in part.text.decode()]
+    assert there == ["asks()"]
+    said = ("table s.near_0", "function S.ASKS()", "table s.near_00", "function s.asks_not()")
+    objects = [SchemaObject(name=name, parent="", text="") for name in said]
+    assert part.concerned(objects) == {"table s.near_0", "function S.ASKS()"}
 
 
 def test_nothing_but_the_head_is_left_of_the_same_dump() -> None:

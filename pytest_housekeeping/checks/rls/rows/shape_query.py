@@ -17,7 +17,12 @@ WITH RECURSIVE hk_needed (oid) AS (
     UNION
     SELECT k.confrelid
     FROM hk_needed AS h
-    INNER JOIN pg_catalog.pg_constraint AS k ON h.oid = k.conrelid AND k.contype = 'f'
+    -- By the index: joined, each key would be compared with each table.
+    CROSS JOIN LATERAL (
+        SELECT f.confrelid FROM pg_catalog.pg_constraint AS f
+        WHERE f.conrelid = h.oid AND f.contype = 'f'
+        OFFSET 0
+    ) AS k
 ),
 hk_based (oid, typid, typmod, depth) AS (
     SELECT t.oid, t.oid, -1, 0
@@ -36,6 +41,48 @@ hk_base AS (
     SELECT DISTINCT ON (b.oid) b.oid, b.typid, b.typmod
     FROM hk_based AS b
     ORDER BY b.oid, b.depth DESC
+),
+-- What is the same of each column of a type.
+hk_type AS MATERIALIZED (
+    SELECT
+        b.oid,
+        b.typid,
+        b.typmod,
+        t.typname,
+        t.typtype,
+        t.typcategory,
+        coalesce(
+            (
+                SELECT pg_catalog.format_type(r.rngsubtype, NULL)
+                FROM pg_catalog.pg_range AS r
+                WHERE b.typid IN (r.rngtypid, r.rngmultitypid)
+            ),
+            ''
+        ) AS element,
+        (
+            SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute AS f
+            WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
+        ) AS arity,
+        (
+            SELECT coalesce(pg_catalog.jsonb_agg(e.enumlabel ORDER BY e.enumsortorder), '[]')
+            FROM pg_catalog.pg_enum AS e
+            WHERE e.enumtypid = b.typid
+        ) AS labels,
+        (
+            SELECT coalesce(
+                pg_catalog.jsonb_agg(pg_catalog.pg_get_expr(k.conbin, 0) ORDER BY k.conname), '[]'
+            )
+            FROM hk_based AS d
+            INNER JOIN pg_catalog.pg_constraint AS k ON d.typid = k.contypid
+            WHERE d.oid = b.oid AND k.contype = 'c'
+        ) AS checks,
+        EXISTS (
+            SELECT FROM hk_based AS d
+            INNER JOIN pg_catalog.pg_type AS y ON d.typid = y.oid
+            WHERE d.oid = b.oid AND y.typnotnull
+        ) AS required
+    FROM hk_base AS b
+    INNER JOIN pg_catalog.pg_type AS t ON b.typid = t.oid
 )
 SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
     'schema', n.nspname,
@@ -62,45 +109,17 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'base', pg_catalog.format_type(
                 b.typid, CASE WHEN b.typid = a.atttypid THEN a.atttypmod ELSE b.typmod END
             ),
-            'plain', t.typname,
-            'kind', t.typtype,
-            'category', t.typcategory,
+            'plain', b.typname,
+            'kind', b.typtype,
+            'category', b.typcategory,
             'typmod', CASE WHEN b.typid = a.atttypid THEN a.atttypmod ELSE b.typmod END,
-            'element', coalesce(
-                (
-                    SELECT pg_catalog.format_type(r.rngsubtype, NULL)
-                    FROM pg_catalog.pg_range AS r
-                    WHERE b.typid IN (r.rngtypid, r.rngmultitypid)
-                ),
-                ''
-            ),
-            'arity', (
-                SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute AS f
-                WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
-            ),
-            'labels', (
-                SELECT coalesce(
-                    pg_catalog.jsonb_agg(e.enumlabel ORDER BY e.enumsortorder), '[]'
-                )
-                FROM pg_catalog.pg_enum AS e
-                WHERE e.enumtypid = b.typid
-            ),
-            'checks', (
-                SELECT coalesce(
-                    pg_catalog.jsonb_agg(pg_catalog.pg_get_expr(k.conbin, 0) ORDER BY k.conname),
-                    '[]'
-                )
-                FROM hk_based AS d
-                INNER JOIN pg_catalog.pg_constraint AS k ON d.typid = k.contypid
-                WHERE d.oid = a.atttypid AND k.contype = 'c'
-            ),
-            'required', a.attnotnull OR EXISTS (
-                SELECT FROM hk_based AS d
-                INNER JOIN pg_catalog.pg_type AS y ON d.typid = y.oid
-                WHERE d.oid = a.atttypid AND y.typnotnull
-            ),
+            'element', b.element,
+            'arity', b.arity,
+            'labels', b.labels,
+            'checks', b.checks,
+            'required', a.attnotnull OR b.required,
             'default', CASE
-                WHEN a.attgenerated = '' THEN coalesce(
+                WHEN a.atthasdef AND a.attgenerated = '' THEN coalesce(
                     (
                         SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid)
                         FROM pg_catalog.pg_attrdef AS d
@@ -114,8 +133,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'generated', a.attgenerated <> ''
         ) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute AS a
-        INNER JOIN hk_base AS b ON a.atttypid = b.oid
-        INNER JOIN pg_catalog.pg_type AS t ON b.typid = t.oid
+        INNER JOIN hk_type AS b ON a.atttypid = b.oid
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     ),
     'checks', (
