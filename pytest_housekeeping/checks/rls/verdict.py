@@ -14,6 +14,7 @@ from pytest_housekeeping.checks.rls.proofs.bodies import (
 )
 from pytest_housekeeping.checks.rls.proofs.copies import prove_no_copies
 from pytest_housekeeping.checks.rls.proofs.isolation import prove_isolation
+from pytest_housekeeping.checks.rls.proofs.looked_up import prove_not_looked_up
 from pytest_housekeeping.checks.rls.proofs.no_context import prove_no_context
 from pytest_housekeeping.checks.rls.proofs.other_settings import prove_settings
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
@@ -47,6 +48,7 @@ _PROOFS = {
     "rows-told": prove_rows_not_told,
     "context-taken": prove_context_not_taken,
     "settings": prove_settings,
+    "looked-up": prove_not_looked_up,
 }
 
 

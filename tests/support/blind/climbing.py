@@ -29,6 +29,22 @@ def climbs(title: str, sql: str, attack: str, about: str = "profile", seen: str 
     )
 
 
+def looked_up(title: str, where: str, how: str, by: str = "") -> Planted:
+    return Planted(
+        kind=1,
+        title=title,
+        rule="policy-name-looked-up",
+        sql="SET LOCAL search_path = studio;"
+        + function("studio.of()", "SETOF uuid", f"SELECT tenant_id FROM member {where}", how=how)
+        + "SET LOCAL search_path = '';"
+        + by
+        + policies("project", f"USING (tenant_id IN (SELECT studio.{'outer' if by else 'of'}()))"),
+        about="p0 ON studio.project",
+        attack="SET LOCAL search_path = studio; CREATE TEMPORARY TABLE member AS"
+        f" SELECT '{T2}'::uuid AS tenant_id, (SELECT auth.uid()) AS user_id; {SEES}",
+    )
+
+
 PLANTED = (
     climbs(
         "the tenant stands in a profile that one writes oneself",
@@ -84,6 +100,24 @@ PLANTED = (
         f"UPDATE studio.profile SET tenant_id = '{T2}' WHERE user_id = (SELECT auth.uid());"
         "SELECT EXISTS (SELECT FROM studio.profile WHERE email = 'theirs')",
     ),
+    looked_up(
+        "a member by a temporary table, past a path that is pinned",
+        "WHERE user_id = (SELECT auth.uid())",
+        how="STABLE SET search_path = studio",
+    ),
+    looked_up(
+        "a member by a temporary table, along the path of the session",
+        "WHERE user_id = (SELECT auth.uid())",
+        how="STABLE",
+    ),
+    looked_up(
+        "a member by a temporary table, two functions deep",
+        "WHERE user_id = (SELECT auth.uid())",
+        how="STABLE SET search_path = studio",
+        by=function(
+            "studio.outer()", "SETOF uuid", "SELECT studio.of()", how="STABLE SET search_path = ''"
+        ),
+    ),
     Planted(
         kind=8,
         title="all rows but one's own",
@@ -95,6 +129,27 @@ PLANTED = (
 )
 
 SOUND = (
+    Sound(
+        kind=1,
+        title="a name of WITH, and a path that ends in pg_temp",
+        sql=function(
+            "studio.of()",
+            "SETOF uuid",
+            "WITH mine AS (SELECT m.tenant_id FROM studio.member AS m"
+            " WHERE m.user_id = (SELECT auth.uid())) SELECT tenant_id FROM mine",
+            how="STABLE SET search_path = ''",
+        )
+        + function(
+            "studio.also()",
+            "SETOF uuid",
+            "SELECT tenant_id FROM member WHERE user_id = (SELECT auth.uid())",
+            how="STABLE SET search_path = studio, pg_temp",
+        )
+        + policies(
+            "project",
+            "USING (tenant_id IN (SELECT studio.of()) OR tenant_id IN (SELECT studio.also()))",
+        ),
+    ),
     Sound(
         kind=3,
         title="a profile of which one writes what no policy looks at",

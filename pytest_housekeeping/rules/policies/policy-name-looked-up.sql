@@ -1,0 +1,23 @@
+-- title: A policy looks a table up where the session says
+-- level: error
+-- why: a name without its schema, in the body of a function that a policy calls, is looked for
+--   along the search_path, and before all else among the session's temporary tables, unless
+--   pg_temp is named as the last of the path. Whoever can send SQL as the application makes a
+--   temporary table member that says what it likes, and the policy believes it.
+--   https://www.postgresql.org/docs/16/sql-createfunction.html
+-- fix: ALTER ROUTINE the function SET search_path = its schemas, pg_temp;
+--   -- or write every name in its body with its schema
+-- leak: SELECT * FROM pg_catalog.pg_policies
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
+-- proof: looked-up
+-- tripwire: CREATE FUNCTION {schema}.hk_tripwire() RETURNS text LANGUAGE sql STABLE
+--   SET search_path = {schema} AS $$ SELECT max(rolname::text) FROM pg_roles $$;
+--   CREATE POLICY hk_tripwire ON {table} TO {role} USING ({schema}.hk_tripwire() = '');
+-- tripwire-object: hk_tripwire ON {table}
+-- good: CREATE TABLE {schema}.hk_good (tenant text NOT NULL);
+--   CREATE FUNCTION {schema}.hk_good() RETURNS text LANGUAGE sql STABLE
+--   SET search_path = {schema}, pg_temp AS $$ SELECT max(rolname::text) FROM pg_roles $$;
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
+--   CREATE POLICY own ON {schema}.hk_good TO {role} USING (tenant = {schema}.hk_good());
+SELECT t.object, t.oid FROM hk_table AS t
