@@ -30,7 +30,7 @@ _DEAR = (
 # Of these modules only the named tests run by default: the suite would take longer than a quarter
 # of an hour on two cores. ``tox -e whole`` runs all of them, and so does CI for each push.
 _LONG: dict[str, tuple[str, ...]] = {
-    "tests/runs/test_docs.py": ("test_a_command_does_what_the_document_shows",),
+    "tests/runs/test_docs.py": (),
     "tests/runs/test_production_page.py": (),
     "tests/runs/test_prod_workflow.py": ("test_another_word_stops_at_the_first_step",),
     "tests/runs/test_workflows.py": ("test_the_staging_job_promotes_and_pushes_its_evidence",),

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
+
+from support.fresh_copy import git
+
+needs_ssh_keygen = pytest.mark.skipif(
+    shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine"
+)
 
 
 def new_key(place: Path, name: str) -> Path:
@@ -17,6 +26,12 @@ def new_key(place: Path, name: str) -> Path:
 def signing(key: Path) -> tuple[str, ...]:
     """The options with which git signs with a key."""
     return ("-c", "gpg.format=ssh", "-c", f"user.signingkey={key}")
+
+
+def sign_as(root: Path, key: Path) -> None:
+    """From now on git signs with a key in this repository, where it is to sign."""
+    git(root, "config", "gpg.format", "ssh")
+    git(root, "config", "user.signingkey", str(key))
 
 
 def signer_line(key: Path, name: str, options: str = "") -> bytes:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import psycopg
 import pytest
 
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.server import Server
+from support.evidence_repository import new_repository
 
 _PROGRAMS = {"createdb", "initdb", "pg_ctl", "pg_dump", "pg_restore", "postgres", "psql"}
 _watching = False
@@ -23,6 +26,13 @@ def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psycopg, "connect", _refuse)
     monkeypatch.setattr(psycopg.Connection, "connect", _refuse)
     monkeypatch.setattr(Server, "__init__", _refuse)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    """A repository that has no evidence yet."""
+    with new_repository(tmp_path / "p") as made:
+        yield made
 
 
 def _refuse(*_: object, **__: object) -> NoReturn:

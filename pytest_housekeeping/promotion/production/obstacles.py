@@ -9,6 +9,7 @@ from pytest_housekeeping.config import Config, milliseconds
 from pytest_housekeeping.evidence.report.display import duration, one_line
 from pytest_housekeeping.model import Finding, Level, Lock
 from pytest_housekeeping.postgres.activity import Activity, Prepared, Replica, Session
+from pytest_housekeeping.promotion.prechecks.shared import error
 from pytest_housekeeping.sql.identifiers import quoted
 
 _PG_DUMP = ("pg_dump", "pg_dumpall", "pg_restore")
@@ -78,7 +79,7 @@ def _holding(session: Session, age: float) -> Finding:
     elif session.building:
         rule = "activity-index-build"
         what = f"{session.building}, {_lasting(session, age)}"
-    return _finding(rule, _name(session), f"{what}, holds {locks}", fix)
+    return error(rule, _name(session), f"{what}, holds {locks}", fix)
 
 
 def _lasting(session: Session, age: float) -> str:
@@ -87,7 +88,7 @@ def _lasting(session: Session, age: float) -> str:
 
 
 def _long(session: Session, age: float) -> Finding:
-    return _finding(
+    return error(
         "activity-long-transaction",
         _name(session),
         f"{_state(session)}for {duration(age)}: what it has read it may lock next, and an index"
@@ -98,7 +99,7 @@ def _long(session: Session, age: float) -> Finding:
 
 
 def _vacuum(session: Session, age: float) -> Finding:
-    return _finding(
+    return error(
         "activity-wraparound-vacuum",
         _name(session),
         f"a vacuum to prevent wraparound, for {duration(age)}, holds {_locks(session.held)}, and"
@@ -109,7 +110,7 @@ def _vacuum(session: Session, age: float) -> Finding:
 
 def _prepared(prepared: Prepared) -> Finding:
     holds = f", holds {_locks(prepared.held)}" if prepared.held else ", holds back every vacuum"
-    return _finding(
+    return error(
         "activity-prepared",
         f"prepared transaction {one_line(prepared.gid)!r}",
         f"of {one_line(prepared.owner)}, prepared {duration(prepared.age_s)} ago and not ended"
@@ -119,7 +120,7 @@ def _prepared(prepared: Prepared) -> Finding:
 
 
 def _replica(replica: Replica) -> Finding:
-    return _finding(
+    return error(
         "activity-replica-lag",
         f"standby {one_line(replica.name)}",
         f"is {duration(replica.lag_s)} behind, {replica.lacks}; what the batch writes and locks"
@@ -127,10 +128,6 @@ def _replica(replica: Replica) -> Finding:
         "wait until it has caught up, and look at what it replays; where it may be behind: raise"
         " max_replica_lag in [tool.housekeeping]",
     )
-
-
-def _finding(rule: str, name: str, detail: str, fix: str) -> Finding:
-    return Finding(rule=rule, level=Level.ERROR, object=name, detail=detail, fix=fix)
 
 
 def _name(session: Session) -> str:

@@ -12,6 +12,7 @@ import pytest
 from pytest_housekeeping.server import Server, StagingDatabase, start
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from support.changes_ground import Standing, StandingPlaces, stand
+from support.guarded import laid_ground
 from support.lent_database import LentDatabase
 from support.server_scripts import settings_from_environment
 
@@ -37,6 +38,15 @@ def superuser(
     """The superuser's, who makes roles and no more: a session that is as new."""
     with lent.session(database.superuser_conninfo) as session:
         yield session
+
+
+@pytest.fixture
+def ground(
+    connection: psycopg.Connection[tuple[Any, ...]], superuser: psycopg.Connection[tuple[Any, ...]]
+) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """The migrator's session, in which the tables of `guarded` stand."""
+    with laid_ground(connection, superuser) as laid:
+        yield laid
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from pytest_housekeeping.checks.boundaries import verify_contract
@@ -11,9 +9,8 @@ from pytest_housekeeping.checks.rules import boundary_scope, evaluate, evaluate_
 from pytest_housekeeping.declarations.boundaries import App, Contract
 from pytest_housekeeping.declarations.rules import BOUNDARY, shipped_rules
 from pytest_housekeeping.evidence.kinds import causes_of
-from pytest_housekeeping.model import Finding
 from pytest_housekeeping.postgres.connection import Connection
-from support.guarded import BOUNDARIES, STAY_OUT, WORK, laid_ground
+from support.guarded import BOUNDARIES, STAY_OUT, WORK, crossed
 
 ONE_SESSION = True
 BODY = "boundary-function-body"
@@ -25,17 +22,6 @@ GRANTED_TO_OFFICE = (
     " WHERE grantee = 'office_app' UNION ALL SELECT 'office', 'stamp', 'EXECUTE'"
     " WHERE has_function_privilege('office_app', 'office.stamp()', 'EXECUTE') ORDER BY 1, 2, 3"
 )
-
-
-@pytest.fixture
-def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
-    with laid_ground(connection, superuser) as laid:
-        yield laid
-
-
-def crossed(connection: Connection, contract: Contract = STAY_OUT) -> list[Finding]:
-    verdict = verify_contract(connection, BOUNDARIES, contract, shipped_rules())
-    return list(verdict.findings)
 
 
 def function(name: str, body: str, *, language: str = "plpgsql", more: str = "") -> str:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from pytest_housekeeping.checks.code.verdict import tripwire as module
 from pytest_housekeeping.postgres.connection import Connection
-from support.guarded import BOUNDARIES, STAY_OUT, laid_ground
-
-
-@pytest.fixture
-def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
-    with laid_ground(connection, superuser) as laid:
-        yield laid
+from support.guarded import BOUNDARIES, STAY_OUT
 
 
 def test_it_fires_in_each_language_and_nowhere_else(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,13 +11,7 @@ from pytest_housekeeping.checks.rules import Attempt, attempt_all
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection
-from support.guarded import CONTRACT, RULES, TODAY, found, laid_ground, verify
-
-
-@pytest.fixture
-def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
-    with laid_ground(connection, superuser) as laid:
-        yield laid
+from support.guarded import CONTRACT, RULES, TODAY, found, verify
 
 
 def leaks(ground: Connection, rule: str, object: str) -> str:

@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import Any
 
-import pytest
-
 from pytest_housekeeping.checks.rls.tables_query import POLICIES, TABLES
 from pytest_housekeeping.checks.rules import boundary_scope, rls_scope, scoped_query
 from pytest_housekeeping.checks.rules.evaluation import PLANNING, rule_query
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from support.guarded import BOUNDARIES, CONTRACT, RULES, STAY_OUT, laid_ground
+from support.guarded import BOUNDARIES, CONTRACT, RULES, STAY_OUT
 
 SIZES = (10, 20, 40)
 MANY = (22, 44, 88)
@@ -90,12 +88,6 @@ QUERIES: Mapping[str, Query] = {
         connection, rls_scope(CONTRACT), TABLES, extra=POLICIES
     ),
 }
-
-
-@pytest.fixture
-def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
-    with laid_ground(connection, superuser) as laid:
-        yield laid
 
 
 def test_each_query_looks_at_rows_in_proportion_to_the_tables(ground: Connection) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -27,17 +26,10 @@ from support.guarded import (
     WORK,
     crossed,
     found,
-    laid_ground,
     verify,
 )
 
 RLS_RULES = [rule for rule in shipped_rules() if rule.family != "boundary"]
-
-
-@pytest.fixture
-def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
-    with laid_ground(connection, superuser) as laid:
-        yield laid
 
 
 @pytest.mark.parametrize("rule", RLS_RULES, ids=lambda rule: rule.id)

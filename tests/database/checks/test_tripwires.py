@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
@@ -18,7 +17,7 @@ from pytest_housekeeping.declarations.rules import Rule, Tripwire, fill, shipped
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.server import StagingDatabase
-from support.guarded import BOUNDARIES, CONTRACT, RULES, STAY_OUT, crossed, laid_ground, verify
+from support.guarded import BOUNDARIES, CONTRACT, RULES, STAY_OUT, crossed, verify
 from support.lent_database import LentDatabase
 
 VALUES = {
@@ -31,12 +30,6 @@ VALUES = {
     "good_role": "hk_test_good",
 }
 EVERY = pytest.mark.parametrize("rule", shipped_rules(), ids=lambda rule: rule.id)
-
-
-@pytest.fixture
-def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
-    with laid_ground(connection, superuser) as laid:
-        yield laid
 
 
 @EVERY

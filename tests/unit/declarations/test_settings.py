@@ -13,13 +13,6 @@ from pytest_housekeeping.errors import MisuseError
 from support.fresh_copy import ROOT
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "sql").mkdir()
-    (tmp_path / "checks").mkdir()
-    return tmp_path
-
-
 def write(root: Path, table: str) -> None:
     (root / "pyproject.toml").write_text(f"[tool.housekeeping]\n{table}\n", encoding="utf-8")
 

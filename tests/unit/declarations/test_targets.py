@@ -31,13 +31,6 @@ soak = "2h"
 """
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "sql").mkdir()
-    (tmp_path / "checks").mkdir()
-    return tmp_path
-
-
 def write(root: Path, text: str) -> None:
     (root / "pyproject.toml").write_text(text, encoding="utf-8")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,18 +20,11 @@ from support.evidence_repository import (
     commit_run,
     commit_runs,
     evidence_of,
-    new_repository,
 )
 from support.fresh_copy import commit_all, git
 
 LOG = "housekeeping/audit/staging"
 Files = dict[str, bytes]
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    with new_repository(tmp_path / "p") as repository:
-        yield repository
 
 
 def said(proof: Proof) -> list[tuple[str, str, str]]:

@@ -4,9 +4,8 @@ and so is an audit that one names."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,7 +23,7 @@ from pytest_housekeeping.evidence.git.committed import ask_ahead, read_committed
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.commands.audit import audit
-from support.evidence_repository import evidence_of, message_of, new_repository
+from support.evidence_repository import evidence_of, message_of
 from support.evidence_samples import START
 from support.fresh_copy import commit_all, git
 
@@ -63,12 +62,6 @@ def wave(number: int, previous: str | None) -> tuple[Files, str, str]:
     digest = record.chain.digest
     said.append(f"Record {record.id} of a fleet, digest {digest}, in {FLEET}/audit")
     return files, digest, "\n".join(["prod of fleet tenants: 2 databases", "", *said, ""])
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    with new_repository(tmp_path / "p") as repository:
-        yield repository
 
 
 @pytest.fixture

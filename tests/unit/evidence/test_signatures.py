@@ -12,12 +12,9 @@ import pytest
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.signatures import refuse_unusable_signers, signer_of
-from support.signing import new_key, signer_line, signing
+from support.signing import needs_ssh_keygen, new_key, signer_line, signing
 
 pytestmark = pytest.mark.usefixtures("isolated_git")
-needs_ssh_keygen = pytest.mark.skipif(
-    shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine"
-)
 
 
 @pytest.fixture(scope="module")

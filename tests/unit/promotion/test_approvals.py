@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,12 +29,10 @@ from pytest_housekeeping.promotion.prechecks.approvals import (
 from pytest_housekeeping.promotion.repository.signers import approvers_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.fresh_copy import commit_all, git
-from support.signing import new_key, signer_line
+from support.signing import needs_ssh_keygen, new_key, sign_as, signer_line
 from support.staged_project import FILES, Staged, make_project, staged_copy
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine"
-)
+pytestmark = needs_ssh_keygen
 DIGEST, OTHER = f"{'a' * 64}-{'0' * 60}", f"{'b' * 64}-{'0' * 60}"
 APPROVERS = "ops/approvers"
 SETTINGS = f'[tool.housekeeping]\napprovals = 2\napprovers = "{APPROVERS}"\n'
@@ -64,20 +61,15 @@ def staged(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         yield copy
 
 
-def sign_as(staged: Staged, key: Path) -> None:
-    git(staged.root, "config", "gpg.format", "ssh")
-    git(staged.root, "config", "user.signingkey", str(key))
-
-
 def approve_as(staged: Staged, key: Path, digest: str = DIGEST) -> list[str]:
-    sign_as(staged, key)
+    sign_as(staged.root, key)
     return list(approve(staged.root, digest))
 
 
 def force(staged: Staged, key: Path | None, digest: str = DIGEST) -> str:
     """The record of somebody who does not use the command."""
     if key is not None:
-        sign_as(staged, key)
+        sign_as(staged.root, key)
     sign = key is not None
     return decide(staged.repository, "ops/audit", Deed.APPROVAL, digest, sign=sign)[0]
 
@@ -223,7 +215,7 @@ def test_a_record_that_was_edited(
     (record,) = decisions(staged.repository, "ops/audit", Deed.APPROVAL)
     text = staged.repository.show(BRANCH, record.path).decode().replace(OTHER, DIGEST)
     if key is not None:
-        sign_as(staged, template / key)
+        sign_as(staged.root, template / key)
     branch, files = BRANCH, {record.path: text.encode()}
     staged.repository.commit_evidence(branch, files, "it", None, sign=key is not None)
     assert said in why_not(staged.context(Mode.PROD))
@@ -254,7 +246,7 @@ def test_a_record_under_another_name_is_another_record(staged: Staged, template:
     ],
 )
 def test_what_is_no_record_counts_for_nothing(staged: Staged, template: Path, text: str) -> None:
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     path = "ops/audit/approval_20260101T000000Z_00000000.json"
     staged.repository.commit_evidence(BRANCH, {path: text.encode()}, "it", None, sign=True)
     assert "it is no record of this kind that can be read" in why_not(staged.context(Mode.PROD))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,12 +15,10 @@ from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.promotion.commands.audit import audit
 from support.evidence_samples import forged
 from support.fresh_copy import git
-from support.signing import new_key, signer_line
+from support.signing import needs_ssh_keygen, new_key, sign_as, signer_line
 from support.staged_project import FILES, LOG, PRODUCTION, Staged, make_project, staged_copy
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine"
-)
+pytestmark = needs_ssh_keygen
 SIGNERS = "ops/allowed_signers"
 SETTINGS = f'[tool.housekeeping]\nevidence_signers = "{SIGNERS}"\n'
 
@@ -40,11 +37,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def staged(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
     with staged_copy(template / "p", tmp_path / "p", monkeypatch) as copy:
         yield copy
-
-
-def sign_as(staged: Staged, key: Path) -> None:
-    git(staged.root, "config", "gpg.format", "ssh")
-    git(staged.root, "config", "user.signingkey", str(key))
 
 
 def let_sign(staged: Staged, *keys: Path) -> str:
@@ -93,7 +85,7 @@ def test_what_was_recorded_before_there_were_signers_needs_none(
     ((level, path, said),) = told(staged)
     assert (level, path) == (Level.WARNING, after)
     assert "is signed by none of the signers: it is not signed; no promotion" in said
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     staged.keep(staged.audit(), sign=True)
     assert [path for _, path, _ in told(staged)] == [after]
     # Nobody has to sign any more; what had to be signed then still had to.
@@ -106,11 +98,11 @@ def test_each_audit_is_judged_by_the_signers_of_its_own_commit(
     staged: Staged, template: Path
 ) -> None:
     let_sign(staged, template / "ada")
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     by_ada = staged.keep(staged.audit(), sign=True)
     let_sign(staged, template / "eve")
     late = staged.keep(staged.audit(), sign=True)
-    sign_as(staged, template / "eve")
+    sign_as(staged.root, template / "eve")
     staged.keep(staged.audit(), sign=True)
     ((_, path, said),) = told(staged)
     assert (path, by_ada) == (late, by_ada)
@@ -132,7 +124,7 @@ def test_a_promotion_upon_what_is_not_signed_is_a_fault(
     # A signer brings the very same evidence.
     data = staged.repository.show(LOG, path)
     git(staged.root, "branch", "-q", "-D", LOG)
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     staged.keep_file(path, data, sign=True)
     assert told(staged) == []
 
@@ -152,7 +144,7 @@ def test_evidence_of_an_older_commit_does_not_go_round_the_signers(
 
 def test_evidence_that_a_promotion_names_and_no_branch_has(staged: Staged, template: Path) -> None:
     let_sign(staged, template / "ada")
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     kept = staged.keep(staged.audit(), sign=True)
     gone = staged.keep(staged.audit())
     promoted(staged, kept, gone, mode=Mode.ROLLBACK)
@@ -178,7 +170,7 @@ def test_a_commit_that_this_clone_lacks_is_said(staged: Staged, template: Path) 
     path = staged.keep(forged(staged.audit(), elsewhere))
     assert told(staged) == []
     let_sign(staged, template / "ada")
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     staged.keep(staged.audit(), sign=True)
     ((level, named, said),) = told(staged)
     assert (level, named) == (Level.NOTICE, path)
@@ -190,7 +182,7 @@ def test_a_commit_that_this_clone_lacks_is_said(staged: Staged, template: Path) 
 
 def test_a_file_of_signers_that_is_named_and_is_not_there(staged: Staged, template: Path) -> None:
     staged.commit({"pyproject.toml": SETTINGS})
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     path = staged.keep(staged.audit(), sign=True)
     assert [named for _, named, _ in told(staged)] == [path]
 
@@ -202,7 +194,7 @@ def test_a_project_in_a_folder_has_signers_of_its_own(staged: Staged, template: 
     head = staged.commit({"services/a/pyproject.toml": settings, "services/a/who": lines})
     made = staged.audit()
     assert made.source.commit == head
-    sign_as(staged, template / "eve")
+    sign_as(staged.root, template / "eve")
     name = f"staging_{made.run.started_at:%Y%m%dT%H%M%SZ}_{made.run.id}.json"
     from pytest_housekeeping.evidence.audit_file import to_json
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,14 +16,8 @@ from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.evidence import audits
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
-from support.evidence_repository import commit_runs, new_repository
+from support.evidence_repository import commit_runs
 from support.fresh_copy import commit_all, git
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    with new_repository(tmp_path / "p") as repository:
-        yield repository
 
 
 def judged(repository: Repository | None, root: Path, *accepted: str) -> Judgement:

@@ -17,16 +17,12 @@ from pytest_housekeeping.plan.steps import after_steps
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.transaction.behind_commit import NOT_READ
 from pytest_housekeeping.promotion.transaction.commit import Commits
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from support.schemas import schema
 
 STEP = Step(id="promote", phase=Phase.PROMOTE, kind=Kind.PROMOTE, name="promote", segment=1)
 (AFTER,) = after_steps(1, 1)
 Reading = Callable[[], Fingerprint]
-
-
-def schema(*names: str) -> Fingerprint:
-    entries = tuple(SchemaObject(name=name, parent="", text="") for name in names)
-    return Fingerprint(entries=entries, server_major=16)
 
 
 def interrupted() -> NoReturn:

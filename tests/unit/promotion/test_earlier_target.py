@@ -19,8 +19,9 @@ from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production.earlier_target import EarlierTarget, schema_alone
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from support.evidence_samples import TARGET
+from support.schemas import schema
 from support.staged_project import FILES, Staged, make_project, staged_copy
 
 SETTINGS = """[tool.housekeeping.targets.preprod]
@@ -36,11 +37,6 @@ after = "tenants"
 SOAK = SETTINGS.replace('after = "preprod"\n', 'after = "preprod"\nsoak = "2h"\n', 1)
 SOAK_OF_FLEET = SETTINGS.replace('after = "tenants"\n', 'after = "tenants"\nsoak = "2h"\n')
 SHOPS = '["s1", {"name": "s2"}, {"name": "old", "state": "archived"}]'
-
-
-def schema(*names: str) -> Fingerprint:
-    entries = tuple(SchemaObject(name=name, parent="", text="") for name in names)
-    return Fingerprint(entries=entries, server_major=16)
 
 
 BEFORE, MIDDLE, AFTER = schema("table a"), schema("table a", "table b"), schema("table c")

@@ -19,12 +19,10 @@ from pytest_housekeeping.promotion.production.staging_proof import proved_in_sta
 from pytest_housekeeping.promotion.repository.attestation import refuse_unattested
 from pytest_housekeeping.promotion.repository.signers import signers_of
 from support.fresh_copy import git
-from support.signing import new_key, signer_line
+from support.signing import needs_ssh_keygen, new_key, sign_as, signer_line
 from support.staged_project import FILES, LOG, PRODUCTION, Staged, make_project, staged_copy
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine"
-)
+pytestmark = needs_ssh_keygen
 SIGNERS = "ops/allowed_signers"
 SETTINGS = f'[tool.housekeeping]\nevidence_signers = "{SIGNERS}"\n'
 
@@ -46,11 +44,6 @@ def staged(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         yield copy
 
 
-def sign_as(staged: Staged, key: Path) -> None:
-    git(staged.root, "config", "gpg.format", "ssh")
-    git(staged.root, "config", "user.signingkey", str(key))
-
-
 def proved(staged: Staged) -> str:
     return proved_in_staging(staged.context(Mode.PROD), PRODUCTION)[1]
 
@@ -66,10 +59,10 @@ def test_only_what_a_signer_has_signed_proves(staged: Staged, template: Path) ->
     path = staged.keep(staged.audit())
     assert f"{path}: commit " in refused(staged)
     assert "is signed by none of the signers: it is not signed" in refused(staged)
-    sign_as(staged, template / "eve")
+    sign_as(staged.root, template / "eve")
     staged.keep(staged.audit(), sign=True)
     assert "is none of a signer" in refused(staged)
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     path = staged.keep(staged.audit(), sign=True)
     assert proved(staged) == f"proved by {path}"
 
@@ -79,7 +72,7 @@ def test_a_signer_who_adds_to_the_log_has_not_signed_what_was_there(
 ) -> None:
     """Every commit of the log holds what was there before: the one that brought it counts."""
     path = staged.keep(staged.audit())
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     staged.keep_file("ops/audit/staging_20270101T000000Z_later.json", b"{}", sign=True)
     assert f"{path}: commit " in refused(staged)
     # Taken away and brought again by a signer: now one has signed it.
@@ -95,7 +88,7 @@ def test_a_signer_who_adds_to_the_log_has_not_signed_what_was_there(
 
 def test_what_was_edited_after_it_was_signed(staged: Staged, template: Path) -> None:
     """A signed commit has brought another text of this name."""
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     audit = staged.audit()
     path = f"ops/audit/{stem(audit.run)}.json"
     staged.keep_file(path, b"{}", sign=True)
@@ -107,7 +100,7 @@ def test_what_was_edited_after_it_was_signed(staged: Staged, template: Path) -> 
 def test_a_merge_of_two_logs(staged: Staged, template: Path, evil: bool) -> None:
     """It has brought nothing of what its parents had; what it alone has, it must answer for."""
     root = staged.root
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     audit = staged.audit()
     path = f"ops/audit/{stem(audit.run)}.json"
     staged.keep_file("ops/audit/staging_20270101T000000Z_base.json", b"{}", sign=True)
@@ -131,7 +124,7 @@ def test_a_merge_of_two_logs(staged: Staged, template: Path, evil: bool) -> None
 def test_a_clone_that_is_made_to_forget_what_was_before(staged: Staged, template: Path) -> None:
     """Git shows the signed commit as if it had brought everything; its own object says more."""
     staged.keep(staged.audit())
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     later = staged.keep_file("ops/audit/staging_20270101T000000Z_later.json", b"{}", sign=True)
     (staged.root / ".git" / "shallow").write_text(f"{later}\n", encoding="utf-8")
     assert git(staged.root, "log", "--format=%H", LOG) == later
@@ -142,7 +135,7 @@ def test_a_shallow_clone_does_not_know_who_brought_it(
     staged: Staged, template: Path, tmp_path: Path
 ) -> None:
     staged.keep(staged.audit())
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     staged.keep_file("ops/audit/staging_20270101T000000Z_later.json", b"{}", sign=True)
     place = tmp_path / "clone"
     git(
@@ -162,7 +155,7 @@ def test_a_shallow_clone_does_not_know_who_brought_it(
 
 def test_a_signer_who_is_in_the_work_tree_alone(staged: Staged, template: Path) -> None:
     """The file is compared with the commit, and it belongs to the digest of the plan."""
-    sign_as(staged, template / "eve")
+    sign_as(staged.root, template / "eve")
     before = staged.context(Mode.PROD).plan.digest
     staged.keep(staged.audit(), sign=True)
     staged.write({SIGNERS: signer_line(template / "eve", "eve")})
@@ -202,7 +195,7 @@ def test_no_program_to_prove_signatures_with(
 
 def test_a_signed_commit_is_as_an_unsigned_one(staged: Staged, template: Path) -> None:
     """Tree, parents, message, author; nothing of the making is left behind."""
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
     head = git(staged.root, "rev-parse", "HEAD")
     made = [
         staged.repository.commit_evidence(
@@ -220,7 +213,7 @@ def test_a_signed_commit_is_as_an_unsigned_one(staged: Staged, template: Path) -
 
 
 def test_signed_evidence_committed_at_once_all_stays(staged: Staged, template: Path) -> None:
-    sign_as(staged, template / "ada")
+    sign_as(staged.root, template / "ada")
 
     def keep(number: int) -> str:
         repository = open_repository(staged.root)
@@ -240,7 +233,7 @@ def test_signed_evidence_committed_at_once_all_stays(staged: Staged, template: P
 
 
 def test_what_cannot_be_signed_is_not_committed(staged: Staged, tmp_path: Path) -> None:
-    sign_as(staged, tmp_path / "no-such-key")
+    sign_as(staged.root, tmp_path / "no-such-key")
     before = git(staged.root, "for-each-ref")
     with pytest.raises(SigningFailed, match=r"git cannot sign the evidence: .*no-such-key"):
         staged.keep(staged.audit(), sign=True)

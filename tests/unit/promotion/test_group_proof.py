@@ -48,16 +48,10 @@ from pytest_housekeeping.promotion.production.group.rehearsal import (
     proof_of_group,
 )
 from pytest_housekeeping.promotion.production.handed import _HANDED, Handed, hand
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.own_names import group_schema
+from support.schemas import schema
 from support.staged_project import make_project, staged_copy
-
-
-def schema(*names: str) -> Fingerprint:
-    entries = tuple(SchemaObject(name=name, parent="", text="") for name in names)
-    return Fingerprint(entries=entries, server_major=16)
-
 
 BEFORE, AFTER = schema("table a"), schema("table a", "table b")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,17 +13,11 @@ from pytest_housekeeping.evidence.chain import latest_digest
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.prechecks.own_tables import audits_of
 from pytest_housekeeping.promotion.repository.applied import promoted_before
-from support.evidence_repository import FOLDER, commit_runs, new_repository
+from support.evidence_repository import FOLDER, commit_runs
 from support.evidence_samples import TARGET
 from support.fresh_copy import commit_all, git
 
 STALE = "housekeeping/audit/stale"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    with new_repository(tmp_path / "p") as repository:
-        yield repository
 
 
 def edited(repository: Repository) -> tuple[Audit, str]:

@@ -17,9 +17,9 @@ from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion.production import known_proofs as module
 from pytest_housekeeping.promotion.production.known_proofs import KnownProofs
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.same_changes import SchemaChange
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.schemas import schema
 
 FILES = {
     "sql/migrations/0001_t.sql": "CREATE TABLE t (id int);",
@@ -29,10 +29,6 @@ FILES = {
 PASSED = Verdict(examined=3, unit="tables", evidence=("seen",))
 WRONG = Finding(rule="r", level=Level.ERROR, object="t", detail="no")
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def schema(name: str) -> Fingerprint:
-    return Fingerprint(entries=(SchemaObject(name=name, parent="", text=""),), server_major=16)
 
 
 @dataclass

@@ -21,8 +21,8 @@ from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
 from pytest_housekeeping.promotion.staging.known_round_trips import known_round_trips
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.schemas import schema
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
 LOST = Finding(rule="rollback-destroys", level=Level.NOTICE, object="column t.a", detail="3 rows")
@@ -37,10 +37,6 @@ FILES = {
     "sql/seeds/s.sql": "INSERT INTO u VALUES (1);",
     "checks/queries/q.sql": "SELECT id FROM t",
 }
-
-
-def schema(name: str) -> Fingerprint:
-    return Fingerprint(entries=(SchemaObject(name=name, parent="", text=""),), server_major=16)
 
 
 def key(root: Path, files: dict[str, str] | None = None, **changed: Any) -> str:

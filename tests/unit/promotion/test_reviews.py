@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,13 +23,10 @@ from pytest_housekeeping.promotion.commands.review import review
 from pytest_housekeeping.promotion.commands.status import status
 from pytest_housekeeping.promotion.prechecks.evidence import audits
 from support.fresh_copy import git
-from support.signing import new_key, signer_line
+from support.signing import needs_ssh_keygen, new_key, signer_line
 from support.staged_project import FILES, PRODUCTION, Staged, make_project, staged_copy
 
 REASON = "the shop takes no orders"
-needs_ssh_keygen = pytest.mark.skipif(
-    shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine"
-)
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +16,7 @@ from pytest_housekeeping.promotion.prechecks.own_tables import audits_of
 from pytest_housekeeping.promotion.repository.applied import promoted_before
 from pytest_housekeeping.promotion.repository.target_pin import read_pin
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from support.evidence_repository import FOLDER, commit_runs, new_repository
+from support.evidence_repository import FOLDER, commit_runs
 from support.evidence_samples import TARGET
 from support.fresh_copy import commit_all
 
@@ -32,12 +30,6 @@ UNREADABLE = (
     b'{"run": {}, "plan": {}, "chain": {}, "source": {}}',
     b'{"run": {"id": []}, "plan": {}, "chain": {"digest": 1}, "source": {}, "target": []}',
 )
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    with new_repository(tmp_path / "p") as repository:
-        yield repository
 
 
 def honest(repository: Repository) -> Audit:
