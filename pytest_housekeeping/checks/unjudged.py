@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.errors import named
 from pytest_housekeeping.model import Finding, Level
@@ -21,6 +23,7 @@ def find_unjudged(
     """
     known = [*(contract.schemas if contract else ()), ours]
     rows = connection.execute(_UNJUDGED, {"known": known}).fetchall()
+    others = tuple(_of_other_roles(connection, contract)) if contract else ()
     protected = [name for name, protects, _ in rows if protects]
     granted = [name for name, protects, roles in rows if roles and not protects]
     roles = sorted({role for _, _, each in rows for role in each})
@@ -30,9 +33,10 @@ def find_unjudged(
     if granted and contract is None:
         found.append(f"{named(granted, _SHOWN)} are granted to {named(roles, _SHOWN)}")
     if not found:
-        return ()
+        return others
     place = "schemas of rls.toml" if contract else "rls.toml"
     return (
+        *others,
         Finding(
             rule=RULE,
             level=level,
@@ -44,6 +48,50 @@ def find_unjudged(
     )
 
 
+def _of_other_roles(connection: Connection, contract: RlsContract) -> Iterator[Finding]:
+    """Roles that were granted protected tables and are none of those that the contract names: a
+    policy may show them every row, and no rule looks. It is for the team to say who is trusted."""
+    asked = {"schemas": list(contract.schemas), "roles": list(contract.roles)}
+    for role, tables in connection.execute(_OTHER_ROLES, asked).fetchall():
+        yield Finding(
+            rule=RULE,
+            level=Level.WARNING,
+            object=role,
+            detail=f"it is granted {named(tables, _SHOWN)}, and rls.toml does not name it:"
+            " nothing here judges which rows it sees",
+            fix=f"name {role} in roles of checks/rls.toml; or take the grants away, if it is"
+            " not to read them",
+        )
+
+
+# Judged with the named roles are whoever is a member of one, and what they are members of. Who owns
+# the tables keeps the schema; of a superuser no rule says anything.
+_OTHER_ROLES = """
+WITH RECURSIVE below (oid) AS (
+    SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = ANY (%(roles)s::text[])
+    UNION
+    SELECT m.member FROM below AS b JOIN pg_catalog.pg_auth_members AS m ON m.roleid = b.oid
+),
+above (oid) AS (
+    SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = ANY (%(roles)s::text[])
+    UNION
+    SELECT m.roleid FROM above AS a JOIN pg_catalog.pg_auth_members AS m ON m.member = a.oid
+)
+SELECT pg_catalog.format('%%I', r.rolname),
+       pg_catalog.array_agg(DISTINCT pg_catalog.format('%%I.%%I', n.nspname, c.relname))
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a
+JOIN pg_catalog.pg_roles AS r ON r.oid = a.grantee
+WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (%(schemas)s::text[])
+AND NOT r.rolsuper AND r.rolname <> current_user
+AND r.oid NOT IN (SELECT oid FROM below UNION SELECT oid FROM above)
+AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_class AS o
+    WHERE o.relowner = r.oid AND o.relkind IN ('r', 'p') AND o.relnamespace = n.oid)
+GROUP BY 1
+ORDER BY 1
+"""
 # The owner's own privileges and those of superusers say nothing: no policy binds them.
 _UNJUDGED = """
 SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname),

@@ -68,6 +68,25 @@ def test_with_a_contract_only_what_is_protected_elsewhere(ground: Connection) ->
 
 
 @pytest.mark.parametrize(
+    ("membership", "said"),
+    [
+        ("", ["hk_other: it is granted known.a, and rls.toml does not name it: nothing here"]),
+        ("GRANT hk_reader TO hk_other", []),
+        ("GRANT hk_other TO hk_reader", []),
+        ("ALTER ROLE hk_other SUPERUSER", []),
+        ("ALTER TABLE known.a OWNER TO hk_other", []),
+    ],
+)
+def test_with_a_contract_who_else_is_granted_protected_tables_is_said(
+    ground: Connection, membership: str, said: list[str]
+) -> None:
+    ground.execute("CREATE ROLE hk_other; GRANT SELECT ON known.a TO hk_other, hk_boss")
+    ground.execute("CREATE POLICY p ON known.a TO hk_other USING (true)")
+    ground.execute((membership or "SELECT 1").encode())
+    assert [line.partition(" judges")[0] for line in told(ground, contract=True)] == said
+
+
+@pytest.mark.parametrize(
     "change",
     [
         "GRANT ALL ON other.b TO hk_boss",
