@@ -23,6 +23,7 @@ from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
+from pytest_housekeeping.sql.layouts.layout import Entry
 from pytest_housekeeping.sql.parse import statements_of
 
 File = tuple[SqlFile, str]
@@ -73,7 +74,8 @@ def replay_applied(
         for entry in (entry for entry in past if entry.segment == segment):
             found = context.applied(entry)
             # Parsed, so that it runs under the same headers as it did.
-            file = sqlfile.from_reading(entry.path, entry.kind, found, entry.sha256, layout=layout)
+            placed = Entry(path=entry.path, kind=entry.kind)
+            file = sqlfile.from_reading(placed, found, entry.sha256, layout=layout)
             files.append((file, found.text))
         if layout.name == OWN:
             apply_segment(context.config, connection, files, throwaway, before_file)

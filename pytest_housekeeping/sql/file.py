@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.config import Config
@@ -107,38 +107,25 @@ def read(
         found = reading(config, files, entry.path, data)
     except SqlFileError as error:
         problem = Problem(line=1, column=1, found=error.found, why=error.why, fix=error.fix)
-        return _placed(SqlFile(path=entry.path, kind=entry.kind, sha256=sha256), entry, [problem])
+        return _as_headed(entry, Reading(text=""), sha256, read_header(""), (problem,))
     if entry.outside:
         found = replace(found, outside=True)
     parsed = (entry.path, sha256) not in applied
-    layout = layout_of(config)
-    file = from_reading(entry.path, entry.kind, found, sha256, layout=layout, parsed=parsed)
+    file = from_reading(entry, found, sha256, layout=layout_of(config), parsed=parsed)
     if said := config.irreversible.get(entry.path):
         parts = tuple(replace(part, irreversible=said) for part in file.parts)
         file = replace(file, irreversible=said, parts=parts)
-    return _placed(file, entry)
-
-
-def _placed(file: SqlFile, entry: Entry, problems: Iterable[Problem] = ()) -> SqlFile:
-    return replace(
-        file,
-        parts=tuple(_placed(part, entry) for part in file.parts),
-        version=entry.version,
-        rollback=entry.rollback,
-        undoes=entry.undoes,
-        of_tool=entry.of_tool,
-        every=entry.every,
-        problems=(*file.problems, *problems),
-    )
+    return file
 
 
 def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
     """The same of a text that runs as it is, whatever the layout."""
-    return from_reading(path, kind, Reading(text=text), sha256, layout=LAYOUTS[OWN])
+    entry = Entry(path=path, kind=kind)
+    return from_reading(entry, Reading(text=text), sha256, layout=LAYOUTS[OWN])
 
 
 def from_reading(
-    path: str, kind: Kind, found: Reading, sha256: str, *, layout: Layout, parsed: bool = True
+    entry: Entry, found: Reading, sha256: str, *, layout: Layout, parsed: bool = True
 ) -> SqlFile:
     """What is known of a file whose text was read as its layout reads it.
 
@@ -146,50 +133,72 @@ def from_reading(
     """
     text = found.text
     header = read_header(text)
-    file = SqlFile(
-        path=path,
-        kind=kind,
+    if not parsed:
+        return _as_headed(entry, found, sha256, header, keeps_session=False)
+    marks = foreign_marks(text, plain=header.plain, layout=layout)
+    problems = _told(text, *header.problems, *found.problems, *marks)
+    try:
+        effects = effects_of(parse(text))
+    except SyntaxRefused as error:
+        # A name that no value has replaced is no SQL, and told already.
+        more = () if any(each.unreadable for each in problems) else (error,)
+        syntax = (syntax_problem(text, each) for each in more)
+        problems = (*problems, *_told(text, *syntax))
+        return _as_headed(entry, found, sha256, header, problems)
+    file = _as_headed(entry, found, sha256, header, problems)
+    if _runs_in_parts(layout, entry.kind, header, effects, outside=found.outside):
+        return _in_parts(file, text, effects)
+    return _with_effects(file, found, effects, header, layout)
+
+
+def _as_headed(
+    entry: Entry,
+    found: Reading,
+    sha256: str,
+    header: Header,
+    problems: tuple[Problem, ...] = (),
+    *,
+    keeps_session: bool = True,
+) -> SqlFile:
+    """A file in its place, as its header says; what its statements do is left open."""
+    return SqlFile(
+        path=entry.path,
+        kind=entry.kind,
         sha256=sha256,
+        version=entry.version,
+        rollback=entry.rollback,
+        undoes=entry.undoes,
+        of_tool=entry.of_tool,
+        every=entry.every,
         row_security=header.row_security,
         transaction=header.transaction,
         insists_on_batch=header.insists,
         irreversible=header.irreversible,
         accepts=header.accepts,
+        problems=problems,
         told=found.told,
-        keeps_session=parsed,
+        keeps_session=keeps_session,
     )
-    if not parsed:
-        return file
-    marks = foreign_marks(text, plain=header.plain, layout=layout)
-    file = replace(file, problems=_told(text, *header.problems, *found.problems, *marks))
-    try:
-        effects = effects_of(parse(text))
-    except SyntaxRefused as error:
-        # A name that no value has replaced is no SQL, and told already.
-        more = () if any(each.unreadable for each in file.problems) else (error,)
-        syntax = (syntax_problem(text, each) for each in more)
-        return replace(file, problems=(*file.problems, *_told(text, *syntax)))
-    if _runs_in_parts(layout, kind, header, effects, outside=found.outside):
-        return _in_parts(file, text, effects)
-    if not header.transaction_said and kind in _NUMBERED_KINDS:
-        file = replace(file, transaction=_transaction(layout, effects, outside=found.outside))
-    return _with_effects(file, text, effects, header, layout)
 
 
 def _with_effects(
-    file: SqlFile, text: str, effects: Effects, header: Header, layout: Layout
+    file: SqlFile, found: Reading, effects: Effects, header: Header, layout: Layout
 ) -> SqlFile:
     """With what its statements do, and what does not fit its transaction."""
+    transaction = header.transaction
+    if not header.transaction_said and file.kind in _NUMBERED_KINDS:
+        transaction = _transaction(layout, effects, outside=found.outside)
     misfits = transaction_problems(
-        text,
+        found.text,
         effects,
-        transaction=file.transaction,
+        transaction=transaction,
         may_cut=file.kind in _NUMBERED_KINDS,
         mark=layout.outside_mark,
         empty=header.empty or _no_work(layout, effects),
     )
     return replace(
         file,
+        transaction=transaction,
         statements=effects.statements,
         keeps_session=not effects.touches_session,
         only_defines=effects.only_defines,

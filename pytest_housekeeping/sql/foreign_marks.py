@@ -59,6 +59,8 @@ _MARKS = (
     _mark("Atlas", r"^--[ \t]*atlas:\w+.*$", _OUTSIDE),
     _mark("bun", r"^[ \t]*--[ \t]*bun:split\b.*$", "take the mark out"),
 )
+# The lines of a text in which any of them can stand: mostly few, or none.
+_COMMENT = re.compile(r"^[ \t]*(?:--|#).*$", re.MULTILINE)
 # Flyway replaces it wherever it stands, in a string as well.
 _PLACEHOLDER = re.compile(r"\$\{[A-Za-z][\w.:-]*\}")
 
@@ -69,17 +71,8 @@ def foreign_marks(text: str, *, plain: bool, layout: Layout) -> Iterator[Problem
     Those that the ``layout`` reads are understood. A ``plain`` file says in its header that what
     looks like a placeholder is meant as it is.
     """
-    for mark in _MARKS:
-        found = None if mark.tool in layout.marks else mark.pattern.search(text)
-        if found is not None:
-            yield _problem(
-                text,
-                found,
-                f"{found[0].strip()!r} is a mark of {mark.tool}",
-                "to PostgreSQL it is a comment: all of the file would run, also what is meant as"
-                " the way back",
-                mark.fix,
-            )
+    if comments := "\n".join(_COMMENT.findall(text)):
+        yield from _marks_of_tools(text, comments, layout)
     found = None if plain or layout.placeholders else _PLACEHOLDER.search(text)
     if found is not None:
         yield _problem(
@@ -90,6 +83,22 @@ def foreign_marks(text: str, *, plain: bool, layout: Layout) -> Iterator[Problem
             "write the value; if it is meant as it stands, begin the file with:"
             " -- hk: placeholders=none",
         )
+
+
+def _marks_of_tools(text: str, comments: str, layout: Layout) -> Iterator[Problem]:
+    """Looked for among the ``comments``, which are few, and placed in the text."""
+    for mark in _MARKS:
+        if mark.tool in layout.marks or not mark.pattern.search(comments):
+            continue
+        if found := mark.pattern.search(text):
+            yield _problem(
+                text,
+                found,
+                f"{found[0].strip()!r} is a mark of {mark.tool}",
+                "to PostgreSQL it is a comment: all of the file would run, also what is meant as"
+                " the way back",
+                mark.fix,
+            )
 
 
 def _problem(text: str, found: re.Match[str], what: str, why: str, fix: str) -> Problem:

@@ -29,6 +29,7 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.bootstrap import has_preset
 from pytest_housekeeping.sql.file import SqlFile, from_reading
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
+from pytest_housekeeping.sql.layouts.layout import Entry
 
 
 def verify(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Judgement:
@@ -50,7 +51,8 @@ def verify_theirs(context: RunContext, target: ProductionTarget, throwaway: Thro
     texts = []
     for entry in context.plan.past:
         found = context.applied(entry)
-        file = from_reading(entry.path, entry.kind, found, entry.sha256, layout=layout)
+        placed = Entry(path=entry.path, kind=entry.kind)
+        file = from_reading(placed, found, entry.sha256, layout=layout)
         texts.append((file, found.text))
     return _compared(context, target, throwaway, texts, rule="drift")
 

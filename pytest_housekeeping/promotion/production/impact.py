@@ -20,6 +20,7 @@ from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.repository.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.sql.file import SqlFile, from_reading
 from pytest_housekeeping.sql.layouts.known import layout_of
+from pytest_housekeeping.sql.layouts.layout import Entry
 from pytest_housekeeping.sql.layouts.read import reading
 from pytest_housekeeping.sql.text import digest
 
@@ -121,8 +122,7 @@ class Impact:
         data = context.plan.sources.read(path)
         found = reading(context.config, context.plan.sources, path, data)
         return from_reading(
-            path,
-            Kind.ROLLBACK,
+            Entry(path=path, kind=Kind.ROLLBACK),
             found,
             digest(data),
             layout=layout_of(context.config),

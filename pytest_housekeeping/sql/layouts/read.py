@@ -29,7 +29,7 @@ def reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Read
     whole = whole_of(path)
     found = _reading(config, files, whole, data)
     try:
-        if undone_by(whole) != whole and layout_of(config).name != OWN:
+        if layout_of(config).name != OWN and undone_by(whole) != whole:
             return in_one_transaction(found)
         return with_part(found, path)
     except SyntaxRefused:
