@@ -6,7 +6,7 @@ https://docs.github.com/en/repositories/viewing-activity-and-data-for-your-repos
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,8 @@ def applied_files(audit: Audit) -> list[AppliedFile]:
     known = {step.id: step for step in audit.plan.steps}
     applied = [step for step in audit.steps if _is_applied(step, audit)]
     if all(step.outcome is Outcome.SKIPPED for step in applied):
-        applied = [step for step in audit.steps if _is_rehearsed(step, audit)] or applied
+        of_files = {step.id for step in audit.plan.steps if step.path}
+        applied = [step for step in audit.steps if _is_rehearsed(step, of_files)] or applied
     return [
         AppliedFile(
             path=known[step.id].path if step.id in known else step.id,
@@ -126,9 +127,9 @@ def _facts(audit: Audit) -> Iterator[Fact]:
         yield Fact(name="held", value=f"strong locks for {duration(run.locks_held_s)}")
 
 
-def _is_rehearsed(step: StepRecord, audit: Audit) -> bool:
-    paths = {each.id for each in audit.plan.steps if each.path}
-    return step.phase is Phase.REHEARSE and step.kind is Kind.REHEARSAL and step.id in paths
+def _is_rehearsed(step: StepRecord, of_files: Container[str]) -> bool:
+    is_rehearsal = step.phase is Phase.REHEARSE and step.kind is Kind.REHEARSAL
+    return is_rehearsal and step.id in of_files
 
 
 def _verb(audit: Audit) -> str:

@@ -57,6 +57,7 @@ def promoted_before(
         if audit.run.outcome not in CHANGED or audit.source.commit is None:
             continue
         planned = {step.id: step for step in audit.plan.steps}
+        recorded = audit.plan.records_only
         for number in committed_segments(audit):
             done = [
                 (planned[step.id], step)
@@ -74,7 +75,7 @@ def promoted_before(
                     kind=step.kind,
                     commit=audit.source.commit,
                     segment=segment,
-                    recorded=audit.plan.records_only,
+                    recorded=recorded,
                 )
                 for plan, step in done
                 if step.kind in FILES

@@ -17,10 +17,15 @@ from pytest_housekeeping.evidence.report.access_matrix import access_matrix
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.github import step_summary
 from pytest_housekeeping.evidence.report.html import summary_html
-from pytest_housekeeping.evidence.report.opening import files_title, opening, web_address
+from pytest_housekeeping.evidence.report.opening import (
+    applied_files,
+    files_title,
+    opening,
+    web_address,
+)
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.evidence.report.timeline import timeline
-from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, StepResult
 from support.evidence_samples import DOES, RLS, facts, failed_sample, sample
 from support.report_page import DIFFERENCE, SQL, large_audit, rich_audit, write_page
 
@@ -46,6 +51,29 @@ def test_every_report_opens_with_who_and_what_and_leads_on() -> None:
         files = text.index("file applied") if "file applied" in text else 0
         assert text.index("venture on db.example.org:5432") < files
         assert text.index("strong locks for 20 ms") < text.index("precheck")
+
+
+def test_the_plan_is_gone_through_as_often_for_many_files_as_for_few() -> None:
+    passes = []
+
+    class Counted(tuple[Any, ...]):
+        __slots__ = ()
+
+        def __iter__(self) -> Any:
+            passes.append(self)
+            return super().__iter__()
+
+    def looked(audit: Audit) -> int:
+        rehearsed = {"phase": Phase.REHEARSE, "kind": Kind.REHEARSAL}
+        steps = tuple(step.model_copy(update=rehearsed) for step in audit.steps)
+        plan = audit.plan.model_copy(update={"steps": Counted(audit.plan.steps)})
+        passes.clear()
+        assert applied_files(audit.model_copy(update={"plan": plan, "steps": steps}))
+        return len(passes)
+
+    few = sample()
+    many = few.model_copy(update={"steps": few.steps * 9})
+    assert looked(many) == looked(few)
 
 
 def test_a_place_in_a_file_keeps_its_lines() -> None:
