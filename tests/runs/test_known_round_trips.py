@@ -1,5 +1,6 @@
-"""What a run of this machine has shown is not repeated, and what changes is: round trips, that the
-result restores, and tripwires, in which no migration has a part."""
+"""What a run of this machine has shown is not repeated, and what changes is: round trips, checks
+that the schema decides, that the result restores, and tripwires, in which no migration has a part.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from support.staging_project import Project
 ROLLBACK = "sql/rollback/0002_names.sql"
 STEP = f"{ROLLBACK}::round-trip"
 RESTORE = "verify::restore"
+CHECK = "checks/rls.toml::identity-isolated"
 TRIPWIRE = "tripwire::rls-not-enabled"
 FILES = {
     "sql/migrations/0002_names.sql": "CREATE INDEX subject ON desk.ticket (subject);\n",
@@ -24,7 +26,7 @@ def test_a_round_trip_is_shown_once(tmp_path: Path) -> None:
     first = project.run(**environment)
     assert (first.code, first.outcome) == (0, "promoted"), first.output
     assert "shown at" not in first.message(STEP) + first.message(TRIPWIRE)
-    assert "shown at" not in first.message(RESTORE)
+    assert "shown at" not in first.message(RESTORE) + first.message(CHECK) + first.output
 
     again = project.run(**environment)
     assert (again.code, again.outcome) == (0, "promoted"), again.output
@@ -32,8 +34,11 @@ def test_a_round_trip_is_shown_once(tmp_path: Path) -> None:
     assert said == first.message(STEP)
     assert then.endswith("by a run of the same files on the same schema")
 
-    said, then = again.message(RESTORE).split("; shown at ")
-    assert said == first.message(RESTORE)
+    for step in (RESTORE, CHECK):
+        said, then = again.message(step).split("; shown at ")
+        assert said == first.message(step)
+    known = {each["id"]: each["shown_at"] for each in again.audit["steps"] if each["shown_at"]}
+    assert f"  known     {len(known)} proofs shown at {min(known.values())}" in again.output
 
     project.write({ROLLBACK: "SELECT 1;\n"})
     changed = project.run(**environment)

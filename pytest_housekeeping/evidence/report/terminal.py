@@ -20,7 +20,7 @@ from pytest_housekeeping.evidence.report.opening import applied_files, files_tit
 from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
 from pytest_housekeeping.evidence.run_facts import stem
-from pytest_housekeeping.model import Level, Mode, Phase, RunOutcome
+from pytest_housekeeping.model import Level, Mode, RunOutcome
 from pytest_housekeeping.plan.steps import MUTANTS, REHEARSE, RUNNING
 
 if TYPE_CHECKING:
@@ -115,13 +115,14 @@ def _phase_line(count: tally.PhaseCount) -> str:
 
 
 def _known_line(audit: Audit) -> list[str]:
-    """That a part of it was shown before, and when: whoever reads the plan knows it then."""
-    shown = [each.shown_at for each in audit.steps if each.phase is Phase.REHEARSE]
-    known = [each for each in shown if each]
+    """That a part of it was shown before, and when: whoever reads the run knows it then."""
+    known = [each for each in audit.steps if each.shown_at]
     if not known:
         return []
-    said = f"{plural(len(known), 'proof')} shown at {min(known)}, of the same files on the same"
-    return [f"  {'known':<9} {visible(said)} schema"]
+    since = min(each.shown_at for each in known)
+    same = "of the same files and rules on the same schema and server"
+    said = f"{plural(len(known), 'proof')} shown at {since}, {same}"
+    return [f"  {'known':<9} {visible(said)}"]
 
 
 def _running_lines(audit: Audit) -> list[str]:

@@ -19,6 +19,12 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.text import digest_of_facts
 
+_ROWS = rb"COPY [^\n]* FROM stdin;\n(?:.*\n)*?\\\.\n"
+_POSITION = re.compile(
+    rb"^(?:(%b)|SELECT pg_catalog\.setval\('[^\n]*', \d+, (?:true|false)\);\n)" % _ROWS,
+    re.MULTILINE,
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class KnownResult:
@@ -34,7 +40,8 @@ class KnownResult:
 
         It depends on the tool, the server's build, the settings, what a superuser has done to the
         server, the day, the schema and what is around it, and the dump with all rows but those of
-        the history, which are others in each run and meet nothing but its own tables.
+        the history, which are others in each run and meet nothing but its own tables. Where a
+        sequence stands does not count: a check that has made up rows has moved it for good.
         """
         text = without_history(dump, self.context.config.history_schema)
         if text is None or self.throwaway.kind == "given":
@@ -44,7 +51,7 @@ class KnownResult:
             *facts_of_staging(context.config, context.plan),
             context.today,
             expected.digest,
-            sha256(text).hexdigest(),
+            sha256(without_positions(text)).hexdigest(),
         ]
         kept = KeptVerdicts(folder=default_folder("results"), key=digest_of_facts(facts))
         return restored_once(kept, expected.server_major, prove, at=context.run.started_at)
@@ -63,3 +70,9 @@ def without_history(dump: bytes, schema: str) -> bytes | None:
         if count != 1:
             return None
     return dump
+
+
+def without_positions(dump: bytes) -> bytes:
+    """The dump without the statements that set a sequence; a row that looks like one is a row. In
+    the text of a function it is left out as well, but the schema has that."""
+    return _POSITION.sub(lambda found: found[1] or b"", dump)

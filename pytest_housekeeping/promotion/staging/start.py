@@ -16,7 +16,7 @@ from pytest_housekeeping.plan.given_past import given_past
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.steps import RESTORE
-from pytest_housekeeping.promotion.context import new_context
+from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.repository.applied import promoted_before
 from pytest_housekeeping.promotion.repository.attestation import source_of
@@ -25,6 +25,7 @@ from pytest_housekeeping.promotion.repository.signers import signers_of
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.staging.kept_past import begin_without, family_of, kept_past
+from pytest_housekeeping.promotion.staging.known_checks import known_checks
 from pytest_housekeeping.promotion.staging.known_result import KnownResult
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 from pytest_housekeeping.promotion.staging.result import ResultProof
@@ -72,8 +73,7 @@ def start_staging(options: RunOptions) -> Run:
     target = StagingTarget(context, throwaway)
     known = KnownResult(context=context, throwaway=throwaway)
     proof = ResultProof(throwaway, target.schema_read, known.restores)
-    checks = Checks(context, throwaway)
-    checks.apps.before_first = proof.dumped
+    checks = _checks(context, target, throwaway, proof)
     return Run(
         context=context,
         target=target,
@@ -87,6 +87,16 @@ def start_staging(options: RunOptions) -> Run:
         linting=linting,
         secrets=passwords_in(url) + passwords_in(os.environ.get("HK_TEST_URL")),
     )
+
+
+def _checks(
+    context: RunContext, target: StagingTarget, throwaway: Throwaway, proof: ResultProof
+) -> Checks:
+    """Those that a run of today has shown are known; applications write when that was dumped."""
+    checks = Checks(context, throwaway)
+    checks.known = known_checks(context, target, throwaway).of
+    checks.apps.before_first = proof.dumped
+    return checks
 
 
 def _config(options: RunOptions, sources: ProjectFiles) -> Config:

@@ -14,6 +14,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, Verdict
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.promotion import known_checks
 from pytest_housekeeping.promotion.production import known_proofs as module
 from pytest_housekeeping.promotion.production.known_proofs import KnownProofs
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
@@ -74,7 +75,8 @@ class Ground:
 
 @pytest.fixture
 def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
-    monkeypatch.setattr(module, "default_folder", lambda _: tmp_path / "cache")
+    for place in (module, known_checks):
+        monkeypatch.setattr(place, "default_folder", lambda _: tmp_path / "cache")
     return Ground(root=tmp_path / "project", files={}, config={})
 
 
@@ -93,7 +95,7 @@ def planned(ground: Ground, verdict: Verdict = PASSED, *, steps: int | None = No
             proved.add(name)
             return verdict
 
-        found = proofs.of(step, prove)
+        found = proofs.checks.of(step, prove)
         assert replace(found, shown_at="") == verdict
         assert found.shown_at == ("" if step.id in proved else "2027-01-02 03:04 UTC")
     return proved

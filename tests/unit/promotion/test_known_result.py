@@ -14,7 +14,11 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion.staging import known_result as module
-from pytest_housekeeping.promotion.staging.known_result import KnownResult, without_history
+from pytest_housekeeping.promotion.staging.known_result import (
+    KnownResult,
+    without_history,
+    without_positions,
+)
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 
@@ -23,6 +27,7 @@ DUMP = b"""\\restrict abc
 COPY desk.ticket (id) FROM stdin;
 1
 \\.
+SELECT pg_catalog.setval('desk.ticket_id_seq', 1, false);
 COPY housekeeping.history (id, run) FROM stdin;
 1\tfirst
 \\.
@@ -83,6 +88,14 @@ def test_the_same_dump_is_restored_once_whatever_the_history_says_of_the_run(
     assert not ground.proved()
     other = DUMP.replace(b"abc", b"xyz").replace(b"first", b"second")
     assert not replace(ground, dump=other).proved()
+    moved = DUMP.replace(b"_seq', 1, false", b"_seq', 42, true")
+    assert not replace(ground, dump=moved).proved()
+
+
+def test_a_row_that_looks_like_a_position_is_a_row() -> None:
+    position = b"SELECT pg_catalog.setval('desk.s', 1, false);\n"
+    rows = b"COPY desk.note (text) FROM stdin;\nSELECT 1;\n%b\\.\n" % position
+    assert without_positions(position + rows + position) == rows
 
 
 @pytest.mark.parametrize(
