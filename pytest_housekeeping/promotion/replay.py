@@ -77,11 +77,23 @@ def replay_applied(
             placed = Entry(path=entry.path, kind=entry.kind)
             file = sqlfile.from_reading(placed, found, entry.sha256, layout=layout)
             files.append((file, found.text))
-        if layout.name == OWN:
-            apply_segment(context.config, connection, files, throwaway, before_file)
-            continue
-        for file, text in files:
-            replay_file(context.config, connection, file, text, throwaway, before_file)
+        replay_segment(context.config, connection, files, throwaway, before_file)
+
+
+def replay_segment(
+    config: Config,
+    connection: LentConnection,
+    files: Sequence[File],
+    adviser: Adviser,
+    before_file: Callable[[Connection, str], None] = lambda *_: None,
+) -> None:
+    """Files of history that stand together: as one transaction, as this tool has run them; those of
+    another tool each by itself, and so where one could be no part of a batch, and was recorded."""
+    if layout_of(config).name == OWN and not any(file.problems for file, _ in files):
+        apply_segment(config, connection, files, adviser, before_file)
+        return
+    for file, text in files:
+        replay_file(config, connection, file, text, adviser, before_file)
 
 
 def replay_file(

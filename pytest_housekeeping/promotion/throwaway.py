@@ -26,6 +26,7 @@ _STUB = re.compile(r"extension \S+ is a stub here")
 # undefined_function, an operator as well; undefined_object, a type or an operator class.
 _UNKNOWN = ("42883", "42704")
 _SETTING = re.compile(r'unrecognized configuration parameter "(\w+)"')
+_METHOD = re.compile(r"compression method \w+ not supported")
 _ICU = "ICU is not supported in this build"
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
@@ -90,6 +91,15 @@ def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None
             why=f"PostgreSQL knows it since version {since}, and this server is older",
             fix=f"server_version = {since} in [tool.housekeeping] ({how_to_have(since)}); where"
             " production is older as well, it cannot have run this file: take the line out",
+        )
+    if _METHOD.search(error.found):
+        return SqlFailed(
+            error.found,
+            why="of the PostgreSQLs of wheels 17 alone is built with it",
+            fix=f"server_version = 17 in [tool.housekeeping] ({how_to_have(17)});"
+            ' server = "system", for a PostgreSQL of this machine that is built with it, as those'
+            " of the distributions are; or a server that is given: --hk-staging-url, and"
+            " --hk-twin-server for the copy of production",
         )
     if _ICU in error.found:
         return SqlFailed(

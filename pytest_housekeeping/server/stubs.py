@@ -29,16 +29,14 @@ def stubs_key(stubs: tuple[Stub, ...]) -> str:
 
 def lacking(extensions: Path, stubs: tuple[Stub, ...]) -> tuple[Stub, ...]:
     """Those whose extension is not in the folder, for where it is, it is taken itself; and marks of
-    those that are, and that a superuser alone may make."""
-    return tuple(
-        each
-        for each in stubs
-        if (
-            each.name in untrusted(extensions)
-            if each.is_mark
-            else not (extensions / f"{each.name}.control").exists()
-        )
-    )
+    those that are, and that a superuser alone may make: a stub says so as well."""
+    found: dict[str, Stub] = {}
+    for each in stubs:
+        if not each.is_mark and not (extensions / f"{each.name}.control").exists():
+            found[each.name] = each
+        elif each.trusted and each.name in untrusted(extensions):
+            found[each.name] = Stub(name=each.name, trusted=True)
+    return tuple(found.values())
 
 
 def untrusted(extensions: Path) -> frozenset[str]:

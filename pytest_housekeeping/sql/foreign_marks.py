@@ -56,7 +56,7 @@ _MARKS = (
     ),
     _mark("yoyo", r"^[ \t]*--[ \t]*depends:.*$", "take the mark out: the numbers give the order"),
     _mark("sqlx", r"^--[ \t]*no-transaction\b.*$", _OUTSIDE),
-    _mark("Atlas", r"^--[ \t]*atlas:\w+.*$", _OUTSIDE),
+    _mark("Atlas", r"^--[ \t]*atlas:(?:txmode|txtar|checkpoint|delimiter)\b.*$", _OUTSIDE),
     _mark("bun", r"^[ \t]*--[ \t]*bun:split\b.*$", "take the mark out"),
 )
 # The lines of a text in which any of them can stand: mostly few, or none.

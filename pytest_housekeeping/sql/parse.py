@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from pytest_housekeeping.sql import parser
@@ -73,7 +74,7 @@ def strings(nodes: Iterable[Any]) -> tuple[str, ...]:
 def statements_of(text: str) -> Iterator[str]:
     """Each statement by itself, in the lines in which it stands. Raises SyntaxRefused."""
     places = [statement.offset for statement in parse(text)]
-    for start, end in zip(places, [*places[1:], len(text)], strict=True):
+    for start, end in pairwise([*places, len(text)]):
         yield "\n" * text.count("\n", 0, start) + text[start:end]
 
 

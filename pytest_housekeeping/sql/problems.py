@@ -113,10 +113,17 @@ def _of_the_transaction(text: str, effects: Effects) -> Iterator[Problem]:
         yield Problem.at(text, statement.offset, "a mode of the transaction in the file", *_MODE)
 
 
+_HISTORY = (
+    'baseline = "VERSION" in [tool.housekeeping], the last one that production has, takes it as'
+    " history, and it stays as it is"
+)
 # Why, and what to do.
 _EMPTY = (
     "it would be recorded as applied although it did nothing",
-    "write the statements, or remove the file; if it is to do nothing: -- hk: empty, REASON",
+    (
+        "write the statements, or remove the file; if it is to do nothing: -- hk: empty, REASON."
+        f" Where production has applied it, {_HISTORY}"
+    ),
 )
 _NOT_EMPTY = (
     "whoever reads that it does nothing will not look at what it does",
@@ -124,11 +131,14 @@ _NOT_EMPTY = (
 )
 _CONTROL = (
     "the whole batch is one transaction; this would end it before anything was proved",
-    "remove the statement; the promotion begins and commits",
+    (
+        "remove the statement; the promotion begins and commits. Where production has applied the"
+        f" file, {_HISTORY}"
+    ),
 )
 _MODE = (
     "the whole batch is one transaction, READ COMMITTED, and has begun before this file",
-    "remove the statement; where production has applied the file, a baseline takes it as history",
+    f"remove the statement. Where production has applied the file, {_HISTORY}",
 )
 _COPY = (
     "the data would have to come from a client, and there is none",

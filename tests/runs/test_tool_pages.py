@@ -99,7 +99,8 @@ def test_a_project_of_the_tool_is_taken_in(
             _run(block, root, production if number else {})
     first = git(root, "rev-list", "--max-parents=0", "HEAD")
     changed = git(root, "diff", "--stat", first, "--", *project_of(tool))
-    assert changed == "" or tool == "sqitch"  # its plan has one more line
+    # The plan of the one and the journal of the other have one more line.
+    assert changed == "" or tool in ("sqitch", "drizzle")
 
 
 @pytest.mark.parametrize("tool", ["dbmate", "flyway"])

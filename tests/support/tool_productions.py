@@ -1,8 +1,9 @@
-"""A production as each of nine tools has left it: its files applied, and its own table filled."""
+"""A production as each of eleven tools has left it: its files applied, and its own table filled."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,8 @@ _UP = {
     "sqitch": r"(?!)",
     "diesel": r"up\.sql",
     "sqlx": r"\d+_\w+\.up\.sql",
+    "atlas": r"\d+_\w+\.sql",
+    "drizzle": r"\d+_\w+\.sql",
 }
 TOOLS = tuple(_UP)
 
@@ -135,6 +138,19 @@ def _sqlx(files: Files) -> _Rows:
         yield "_sqlx_migrations", (int(version), named, "2024-01-01", True, checksum, 5)
 
 
+def _atlas(files: Files) -> _Rows:
+    for number, path in enumerate(ups("atlas", files), start=1):
+        row = (_versions(path), "x", 2, 1, 1, f"2024-01-0{number}", 5, None, None, "h1", None, "v")
+        yield "atlas_schema_revisions.atlas_schema_revisions", row
+
+
+def _drizzle(files: Files) -> _Rows:
+    entries = json.loads(files["drizzle/meta/_journal.json"])["entries"]
+    for number, path in enumerate(ups("drizzle", files)):
+        digest = hashlib.sha256(files[path].encode()).hexdigest()
+        yield "drizzle.__drizzle_migrations", (number + 1, digest, entries[number]["when"])
+
+
 _SQITCH = Config(root=Path(), layout="sqitch", migrations=".")
 _ROWS: Mapping[str, Callable[[Files], _Rows]] = {
     "flyway": _flyway,
@@ -146,6 +162,8 @@ _ROWS: Mapping[str, Callable[[Files], _Rows]] = {
     "sqitch": _sqitch,
     "diesel": _diesel,
     "sqlx": _sqlx,
+    "atlas": _atlas,
+    "drizzle": _drizzle,
 }
 _TABLES = {
     "flyway": """
@@ -192,5 +210,18 @@ CREATE TABLE __diesel_schema_migrations (version varchar(50) PRIMARY KEY NOT NUL
 CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL,
     installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL,
     checksum bytea NOT NULL, execution_time bigint NOT NULL)
+""",
+    "atlas": """
+CREATE SCHEMA atlas_schema_revisions;
+CREATE TABLE atlas_schema_revisions.atlas_schema_revisions (version varchar NOT NULL PRIMARY KEY,
+    description varchar NOT NULL, type bigint NOT NULL DEFAULT 2,
+    applied bigint NOT NULL DEFAULT 0, total bigint NOT NULL DEFAULT 0,
+    executed_at timestamptz NOT NULL, execution_time bigint NOT NULL, error text, error_stmt text,
+    hash varchar NOT NULL, partial_hashes jsonb, operator_version varchar NOT NULL)
+""",
+    "drizzle": """
+CREATE SCHEMA drizzle;
+CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL,
+    created_at bigint)
 """,
 }

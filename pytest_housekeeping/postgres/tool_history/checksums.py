@@ -37,7 +37,7 @@ def _flyway(config: Config, files: ProjectFiles, entry: Entry) -> str:
     return flyway_checksum(reading(config, files, entry.path, data).text)
 
 
-def _prisma(_: Config, files: ProjectFiles, entry: Entry) -> str:
+def _sha256(_: Config, files: ProjectFiles, entry: Entry) -> str:
     return hashlib.sha256(files.read(entry.path)).hexdigest()
 
 
@@ -51,7 +51,8 @@ def _sqitch(_: Config, files: ProjectFiles, entry: Entry) -> str:
 
 _CHECKSUMS: Mapping[str, Callable[[Config, ProjectFiles, Entry], str]] = {
     "flyway": _flyway,
-    "prisma": _prisma,
+    "prisma": _sha256,
+    "drizzle": _sha256,
     "sqlx": _sqlx,
     "sqitch": _sqitch,
 }

@@ -28,7 +28,8 @@ _Rows = Iterable[tuple[Any, ...]]
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Table:
     """What a tool calls its table, the columns that are read, and their order; ``told`` makes rows
-    of them, and says up to which version there is no row. ``whole`` schemas are the tool's."""
+    of them, and says up to which version there is no row. ``whole`` schemas are the tool's; so is
+    the one that is called ``place``."""
 
     name: str
     columns: tuple[str, ...]
@@ -36,6 +37,7 @@ class _Table:
     told: Callable[[_Rows], tuple[list[TheirRow], str]]
     ordered: bool = True
     whole: bool = False
+    place: str = ""
 
 
 def read_their_history(connection: Connection, config: Config) -> TheirHistory:
@@ -65,7 +67,7 @@ def read_their_history(connection: Connection, config: Config) -> TheirHistory:
         up_to=up_to,
         ordered=table.ordered,
         parts=parts_of(connection, schema, name),
-        schema=schema if table.whole else "",
+        schema=schema if table.whole or schema == table.place else "",
         owner=owner_of(connection, schema, name),
     )
 
@@ -163,6 +165,29 @@ def _sqitch(rows: _Rows) -> tuple[list[TheirRow], str]:
     ], ""
 
 
+def _atlas(rows: _Rows) -> tuple[list[TheirRow], str]:
+    """https://atlasgo.io/versioned/apply; a baseline has one row of its own, of type 1."""
+    found = []
+    up_to = ""
+    for _, version, kind, applied, total, error in rows:
+        if version.startswith("."):  # what Atlas keeps there about itself
+            continue
+        if kind == 1:
+            up_to = version
+            continue
+        half = f"{applied} of {total} statements of it ran" if applied < total else ""
+        found.append(TheirRow(version=version, name=version, fault="it failed" if error else half))
+    return found, up_to
+
+
+def _drizzle(rows: _Rows) -> tuple[list[TheirRow], str]:
+    """A row is known by the moment at which its file was made."""
+    return [
+        TheirRow(version=str(made), name=f"the file made at {made}", checksum=digest)
+        for _, made, digest in rows
+    ], ""
+
+
 _TABLES: Mapping[str, _Table] = {
     "flyway": _Table(
         name="flyway_schema_history",
@@ -223,5 +248,19 @@ _TABLES: Mapping[str, _Table] = {
         order="version",
         told=_sqlx,
         ordered=False,
+    ),
+    "atlas": _Table(
+        name="atlas_schema_revisions",
+        columns=("executed_at", "version", "type", "applied", "total", "error"),
+        order="executed_at version",
+        told=_atlas,
+        place="atlas_schema_revisions",
+    ),
+    "drizzle": _Table(
+        name="__drizzle_migrations",
+        columns=("id", "created_at", "hash"),
+        order="id",
+        told=_drizzle,
+        place="drizzle",
     ),
 }

@@ -18,8 +18,7 @@ from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.of_platform import of_platform
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.replay import (
-    apply_segment,
-    replay_file,
+    replay_segment,
     run_bootstrap,
     segments_of,
 )
@@ -28,7 +27,7 @@ from pytest_housekeeping.snapshot.difference import Difference, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.bootstrap import has_preset
 from pytest_housekeeping.sql.file import SqlFile, from_reading
-from pytest_housekeeping.sql.layouts.known import OWN, layout_of
+from pytest_housekeeping.sql.layouts.known import layout_of
 from pytest_housekeeping.sql.layouts.layout import Entry
 
 
@@ -134,12 +133,8 @@ def _replayed(
     """The schema that the files make of an empty database."""
     connection = throwaway.migrator()
     try:
-        if layout_of(context.config).name == OWN:
-            for segment in segments_of(texts):
-                apply_segment(context.config, connection, segment, throwaway)
-        else:
-            for file, text in texts:
-                replay_file(context.config, connection, file, text, throwaway)
+        for segment in segments_of(texts):
+            replay_segment(context.config, connection, segment, throwaway)
     finally:
         connection.close()
     owner = owner_there(target.connection.get(), context.config.history_schema)

@@ -21,6 +21,8 @@ from pytest_housekeeping.postgres.tool_history.readers import (
 from pytest_housekeeping.promotion.production.elsewhere import elsewhere
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import unquoted
+from pytest_housekeeping.sql.layouts.diesel import are_hasuras
+from pytest_housekeeping.sql.layouts.drizzle import moments_of
 from pytest_housekeeping.sql.layouts.known import layout_of
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground
 from pytest_housekeeping.sql.layouts.read import listing, text_of
@@ -92,8 +94,16 @@ def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> 
             why="it reads the table in which that tool remembers what it has applied",
             fix="say up to which version production has them: --hk-baseline=VERSION",
         )
-    history = read_their_history(connection, config)
     listed = listing(config, sources)
+    if layout_of(config).name == "diesel" and are_hasuras(listed.of(Kind.MIGRATION)):
+        raise MisuseError(
+            "--hk-baseline=auto, and the folders are Hasura's",
+            why="what it has applied it keeps in hdb_catalog, in a form that is not read",
+            fix="say up to which version production has them, as hasura migrate status tells:"
+            " --hk-baseline=VERSION; and let schema hdb_catalog stand in"
+            " checks/baseline_drift.toml",
+        )
+    history = read_their_history(connection, config)
     repeatable = [entry for entry in listed.of(Kind.VIEW) if entry.of_tool]
     paths = applied_paths(
         history,
@@ -114,10 +124,14 @@ def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> 
 def as_they_know(
     config: Config, sources: ProjectFiles, entries: Sequence[Entry]
 ) -> Sequence[Entry]:
-    """Sqitch knows a change by an id, which is made of its line in the plan and all before it."""
+    """Sqitch knows a change by an id, which is made of its line in the plan and all before it;
+    Drizzle knows a file by the moment at which it was made."""
+    ground = Ground(config=config, files=sources)
+    if layout_of(config).name == "drizzle":
+        made = moments_of(ground)
+        return [replace(entry, version=made[entry.path]) for entry in entries]
     if layout_of(config).name != "sqitch":
         return entries
-    ground = Ground(config=config, files=sources)
     ids = {deploy_file(ground, change): change.id for change in changes_of(ground)}
     return [replace(entry, version=ids[entry.path]) for entry in entries]
 

@@ -2,7 +2,7 @@
 
 - ``layout``: what a layout tells: files in order, and what of each runs.
 - ``own``, ``flyway``, ``dbmate``, ``goose``, ``golang_migrate``, ``supabase``, ``prisma``,
-  ``sqitch``, ``diesel``, ``sqlx``: the tools.
+  ``sqitch``, ``diesel``, ``sqlx``, ``atlas``, ``drizzle``: the tools.
 - ``two_halves``, ``halves``, ``directions``, ``folders``, ``numbered``, ``placeholders``: what
   several of them share.
 - ``flyway_conf``: what Flyway is told beside its files.

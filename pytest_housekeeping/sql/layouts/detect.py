@@ -11,6 +11,8 @@ from itertools import chain
 from pathlib import Path
 
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.sql.layouts.atlas import SUM as ATLAS_SUM
+from pytest_housekeeping.sql.layouts.drizzle import JOURNAL
 from pytest_housekeeping.sql.layouts.own import number_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -124,14 +126,13 @@ def _walk(files: ProjectFiles, path: str = "") -> Iterator[_Folder]:
 
 
 def _tools_of(folder: _Folder) -> Iterator[FoundLayout]:
-    told = False
-    for layout, mark_of in _MARKS.items():
-        mark = mark_of(folder)
-        if mark:
-            told = True
-            yield FoundLayout(layout=layout, folder=folder.path, mark=mark)
+    marks = {layout: mark for layout, of in _MARKS.items() if (mark := of(folder))}
+    if len(marks) > 1:
+        marks.pop("atlas", None)  # it keeps its sum beside files in the form of other tools too
+    for layout, mark in marks.items():
+        yield FoundLayout(layout=layout, folder=folder.path, mark=mark)
     plain = [name for name in folder.sql if number_of(name)]
-    if plain and not told:
+    if plain and not marks:
         yield FoundLayout(layout="own", folder=folder.path, mark=folder.of(plain[0]))
 
 
@@ -184,6 +185,11 @@ def _golang_migrate(folder: _Folder) -> str:
 
 def _sqlx(folder: _Folder) -> str:
     return _named(_NUMBERED)(folder) if folder.sql and _uses_sqlx(folder) else ""
+
+
+def _drizzle(folder: _Folder) -> str:
+    path = folder.of(JOURNAL)
+    return path if "meta" in folder.folders and folder.project.has(path) else ""
 
 
 def _uses_sqlx(folder: _Folder) -> bool:
@@ -241,4 +247,6 @@ _MARKS: dict[str, Callable[[_Folder], str]] = {
     "sqitch": _file("sqitch.plan"),
     "diesel": lambda folder: folder.holding("up.sql"),
     "sqlx": _sqlx,
+    "atlas": lambda folder: _file(ATLAS_SUM)(folder) if folder.sql else "",
+    "drizzle": _drizzle,
 }

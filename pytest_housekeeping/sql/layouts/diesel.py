@@ -5,7 +5,9 @@ https://docs.rs/diesel_migrations/latest/diesel_migrations/
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Sequence
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
@@ -13,6 +15,7 @@ from pytest_housekeeping.sql.layouts.folders import folders_in
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
 
 _METADATA = "metadata.toml"
+_MOMENT = re.compile(r"1\d{12}")
 
 
 def _listing(ground: Ground) -> Listing:
@@ -34,6 +37,11 @@ def _listing(ground: Ground) -> Listing:
             rollbacks.append(Entry(path=down, kind=Kind.ROLLBACK, undoes=up, outside=outside))
     migrations.sort(key=lambda entry: (entry.version, entry.path))
     return Listing(entries=(*migrations, *rollbacks), errors=(*errors, *_twice(migrations)))
+
+
+def are_hasuras(migrations: Sequence[Entry]) -> bool:
+    """Whether the versions are moments in milliseconds, as Hasura makes them."""
+    return bool(migrations) and all(_MOMENT.fullmatch(each.version) for each in migrations)
 
 
 def _outside(ground: Ground, path: str) -> bool:

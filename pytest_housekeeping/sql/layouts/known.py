@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.sql.layouts import (
+    atlas,
     dbmate,
     diesel,
+    drizzle,
     flyway,
     golang_migrate,
     goose,
@@ -33,6 +35,8 @@ LAYOUTS: Mapping[str, Layout] = {
         sqitch.LAYOUT,
         diesel.LAYOUT,
         sqlx.LAYOUT,
+        atlas.LAYOUT,
+        drizzle.LAYOUT,
     )
 }
 

@@ -35,13 +35,23 @@ def new_migration(
     """
     layout, ground = layout_of(config), Ground(config=config, files=files)
     if layout.name not in _FORMS:
-        raise MisuseError(
-            f"a change of {layout.tool} stands in its plan as well",
-            why="who has planned it, and when, is a part of its id",
-            fix=f"sqitch add {name}",
-        )
+        raise _refused(layout.name, name)
     versions = [entry.version for entry in layout.listing(ground).of(Kind.MIGRATION)]
     return _FORMS[layout.name](ground, versions, name, (up, down))
+
+
+def _refused(layout: str, name: str) -> MisuseError:
+    if layout == "drizzle":
+        return MisuseError(
+            "a migration of Drizzle stands in meta/_journal.json as well",
+            why="what it makes of the schema is kept in a snapshot beside it",
+            fix=f"npx drizzle-kit generate, or npx drizzle-kit generate --custom --name={name}",
+        )
+    return MisuseError(
+        "a change of Sqitch stands in its plan as well",
+        why="who has planned it, and when, is a part of its id",
+        fix=f"sqitch add {name}",
+    )
 
 
 _Texts = tuple[str, str | None]
@@ -100,7 +110,7 @@ def _sqlx(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> 
     return {ground.at(f"{_next(versions, stamps=True)}_{name}.sql"): texts[0]}
 
 
-def _supabase(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
+def _plain(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
     return {ground.at(f"{_next(versions, stamps=True)}_{name}.sql"): texts[0]}
 
 
@@ -145,7 +155,8 @@ _FORMS: Mapping[str, Callable[[Ground, Sequence[str], str, _Texts], _Files]] = {
     "goose": _halves("-- +goose Up", "-- +goose Down"),
     "golang-migrate": _directed,
     "sqlx": _sqlx,
-    "supabase": _supabase,
+    "supabase": _plain,
+    "atlas": _plain,
     "prisma": _prisma,
     "diesel": _diesel,
 }

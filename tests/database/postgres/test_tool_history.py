@@ -1,4 +1,4 @@
-"""The tables of nine tools, as each of them makes it, and what they tell."""
+"""The tables of eleven tools, as each of them makes it, and what they tell."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.tool_history.readers import read_their_history
 from pytest_housekeeping.postgres.tool_history.table import TheirHistory
+from pytest_housekeeping.promotion.production.their_files import AUTO, baseline_of
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.layout_ground import write
 
 FLYWAY = """
 CREATE TABLE flyway_schema_history (installed_rank int PRIMARY KEY, version varchar(50),
@@ -85,6 +88,21 @@ INSERT INTO __diesel_schema_migrations
     VALUES ('2', '2024-01-01'), ('1', '2024-01-02')
 """
 
+ATLAS = """
+CREATE SCHEMA atlas_schema_revisions;
+CREATE TABLE atlas_schema_revisions.atlas_schema_revisions (version varchar PRIMARY KEY,
+    type bigint, applied bigint, total bigint, executed_at timestamptz, error text);
+INSERT INTO atlas_schema_revisions.atlas_schema_revisions
+    VALUES ('.atlas_cloud_identifier', 2, 0, 0, '2024-01-01', NULL),
+    ('1', 1, 0, 0, '2024-01-01', NULL), ('2', 2, 3, 3, '2024-01-02', ''),
+    ('3', 2, 1, 2, '2024-01-03', NULL), ('4', 2, 1, 2, '2024-01-04', 'no such table')
+"""
+DRIZZLE = """
+CREATE SCHEMA drizzle;
+CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text, created_at bigint);
+INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('c1', 1704067200000)
+"""
+
 
 def told(history: TheirHistory) -> list[tuple[str, str, str]]:
     return [(row.version, row.checksum, row.fault) for row in history.rows]
@@ -143,6 +161,13 @@ def told(history: TheirHistory) -> list[tuple[str, str, str]]:
             "",
         ),
         ("sqlx", SQLX, [("1", "0a", ""), ("2", "0b", "it failed")], ""),
+        (
+            "atlas",
+            ATLAS,
+            [("2", "", ""), ("3", "", "1 of 2 statements of it ran"), ("4", "", "it failed")],
+            "1",
+        ),
+        ("drizzle", DRIZZLE, [("1704067200000", "c1", "")], ""),
     ],
 )
 def test_what_the_table_of_each_tool_tells(
@@ -161,6 +186,18 @@ def test_what_the_table_of_each_tool_tells(
     assert found.owns(f"table {found.table}")
 
 
+@pytest.mark.parametrize(("schema", "whole"), [("atlas_schema_revisions", True), ("shop", False)])
+def test_a_schema_is_the_tools_where_it_is_called_after_it(
+    connection: Connection, schema: str, whole: bool
+) -> None:
+    connection.execute(ATLAS)
+    if not whole:
+        connection.execute(f"ALTER SCHEMA atlas_schema_revisions RENAME TO {schema}")
+    found = read_their_history(connection, Config(root=Path(), layout="atlas"))
+    assert found.owns(f"schema {schema}") is whole
+    assert found.owns(f"index {schema}.atlas_schema_revisions_pkey")
+
+
 def test_a_table_of_that_name_in_several_schemas_has_to_be_named(connection: Connection) -> None:
     for schema in ("a", "b"):
         connection.execute(f"CREATE SCHEMA {schema}")
@@ -169,3 +206,11 @@ def test_a_table_of_that_name_in_several_schemas_has_to_be_named(connection: Con
         read_their_history(connection, Config(root=Path(), layout="dbmate"))
     config = Config(root=Path(), layout="dbmate", tool_history="b.schema_migrations")
     assert read_their_history(connection, config).table == "b.schema_migrations"
+
+
+def test_hasura_keeps_no_table_of_diesels(connection: Connection, tmp_path: Path) -> None:
+    write(tmp_path, {f"m/170000000000{n}_a/up.sql": "SELECT 1;" for n in (1, 2)})
+    config = Config(root=tmp_path, layout="diesel", migrations="m")
+    with pytest.raises(MisuseError, match="Hasura") as refused:
+        baseline_of(config, ProjectFiles(tmp_path), connection, AUTO)
+    assert "hdb_catalog" in refused.value.fix

@@ -98,3 +98,12 @@ def test_what_history_leaves_open_is_told_by_cause(tmp_path: Path) -> None:
     assert told.startswith("db/V1__a.sql:1:14, db/V2__a.sql:1:14, db/V3__a.sql:1:14 and 2 more: ")
     assert told.count("has no value") == 1
     assert "syntax error" not in told
+
+
+def test_a_file_of_history_without_a_statement_is_one(tmp_path: Path) -> None:
+    """Django's sqlmigrate makes such files, in the form of no tool that has a layout here."""
+    files = {"db/1_a.sql": "-- Alter field\n-- (no-op)\n", "db/2_b.sql": "CREATE TABLE b ();"}
+    write(tmp_path, files)
+    config = Config(root=tmp_path, migrations="db", baseline="2")
+    with made_schema(config, ProjectFiles(tmp_path)) as made:
+        assert (made.files, made.schemas) == (2, ("public",))

@@ -68,6 +68,8 @@ def test_all_that_the_files_make_and_the_server_lacks_is_told_at_once(
     assert "\n    no-one: " in told.fix
     icu = SqlFailed("a.sql:1:1: ICU is not supported in this build (SQLSTATE 0A000)")
     assert 'server = "system"' in advised(icu, "embedded", Config(root=tmp_path), database).fix
+    lz4 = SqlFailed("a.sql:1:1: compression method lz4 not supported (SQLSTATE 0A000)")
+    assert "server_version = 17" in advised(lz4, "embedded", Config(root=tmp_path), database).fix
     other = SqlFailed("something else")
     assert advised(other, "embedded", Config(root=tmp_path), database) is other
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -18,6 +19,7 @@ from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.prechecks import stubs
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
+from pytest_housekeeping.server.stubs import lacking
 from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.snapshot.copies.proof import prove_backup
 from pytest_housekeeping.snapshot.dump import dump_schema
@@ -171,3 +173,12 @@ def test_production_has_to_have_the_extension_itself(database: StagingDatabase) 
         assert errors == ["extension http", 'extension "uuid-ossp"']
         verdict, _ = stubs.on_a_throwaway_server(STUBS, connection)
         assert [each.object for each in verdict.errors] == errors
+
+
+def test_a_stub_of_what_a_server_has_says_who_may_make_it_there(tmp_path: Path) -> None:
+    (tmp_path / "http.control").write_text("relocatable = true\n")
+    trusted = replace(HTTP, trusted=True)
+    assert lacking(tmp_path, (HTTP, SHIPPED)) == (SHIPPED,)
+    assert lacking(tmp_path, (trusted,)) == (Stub(name="http", trusted=True),)
+    (tmp_path / "http.control").write_text("trusted = true\n")
+    assert lacking(tmp_path, (trusted,)) == ()

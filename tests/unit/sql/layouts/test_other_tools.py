@@ -1,13 +1,16 @@
-"""golang-migrate, sqlx, Supabase, Prisma and Diesel: names and folders that say everything."""
+"""golang-migrate, sqlx, Supabase, Prisma, Diesel, Atlas, Drizzle: names and what lies beside."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.layouts.drizzle import moments_of
+from pytest_housekeeping.sql.layouts.layout import Ground
 from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
 from support.layout_ground import numbered, read_layout
 
@@ -171,3 +174,79 @@ def test_nothing_on_the_disk_is_changed(tmp_path: Path) -> None:
     files = numbered("a/V1__a.sql", "a/R__b.sql", text="BEGIN;\r\nSELECT 1;\r\nCOMMIT;\r\n")
     read_layout(tmp_path, files)
     assert {name: (tmp_path / name).read_bytes().decode() for name in files} == files
+
+
+def test_atlas_is_known_by_its_sum_and_goes_by_name(tmp_path: Path) -> None:
+    names = ("20240102_b.sql", "20240101.sql", "20240103_c.sql")
+    files = {"m/atlas.sum": "h1:x\n"} | numbered(*(f"m/{name}" for name in names))
+    found = read_layout(tmp_path / "a", files)
+    assert (found.config.layout, found.config.migrations) == ("atlas", "m")
+    assert found.paths() == sorted(names)
+    assert found.file("20240101.sql").version == "20240101"
+    # It keeps its sum beside the files of other tools as well.
+    for theirs in ("1_a.up.sql", "V1__a.sql"):
+        beside = {"m/atlas.sum": "h1:x\n"} | numbered(f"m/{theirs}")
+        assert read_layout(tmp_path / theirs, beside).config.layout in ("golang-migrate", "flyway")
+
+
+def test_what_the_head_of_a_file_of_atlas_says_counts_for_all_of_it(tmp_path: Path) -> None:
+    index = "CREATE INDEX CONCURRENTLY i ON t (id);\n"
+    texts = {
+        "1_a.sql": f"-- atlas:txmode none\n\n{index}{index}",
+        "2_b.sql": f"-- atlas:txmode none\n{index}{index}",
+        "3_c.sql": f"-- atlas:nolint DS103\n{index}",
+    }
+    found = read_layout(tmp_path, {"m/atlas.sum": ""} | {f"m/{k}": v for k, v in texts.items()})
+    assert [len(found.file(name).parts) for name in texts] == [2, 0, 0]
+    assert [len(found.problems(name)) for name in texts] == [0, 2, 0]
+    assert "with an empty line below it" in found.file("2_b.sql").problems[0].fix
+
+
+def test_a_file_of_several_parts_has_its_way_back_in_it(tmp_path: Path) -> None:
+    text = (
+        "-- atlas:txtar\n\n-- checks.sql --\nSELECT 1;\n-- migration.sql --\nDROP TABLE t;\n"
+        "-- down.sql --\nCREATE TABLE t ();\n"
+    )
+    found = read_layout(tmp_path, {"m/atlas.sum": "", "m/1_a.sql": text})
+    assert found.text("1_a.sql").split() == ["DROP", "TABLE", "t;"]
+    assert found.text("1_a.sql#down").split() == ["CREATE", "TABLE", "t", "();"]
+    assert found.text("1_a.sql").splitlines().index("DROP TABLE t;") == 5
+    assert found.told("1_a.sql") == [(3, "what checks.sql asks is not asked")]
+    assert found.told("1_a.sql#down") == []
+
+
+def test_a_checkpoint_is_read_where_nothing_is_before_it(tmp_path: Path) -> None:
+    point = {"m/atlas.sum": "", "m/2_all.sql": "-- atlas:checkpoint\n\nSELECT 1;"}
+    assert read_layout(tmp_path / "a", point).paths() == ["2_all.sql"]
+    found = read_layout(tmp_path / "b", point | numbered("m/1_a.sql"))
+    assert found.paths() == ["1_a.sql"]
+    assert list(found.found.passed_over) == ["m/2_all.sql"]
+
+
+def journal(*tags: str, dialect: str = "postgresql") -> dict[str, str]:
+    entries = [{"idx": n, "when": 1000 + n, "tag": tag} for n, tag in enumerate(tags)]
+    return {"d/meta/_journal.json": json.dumps({"dialect": dialect, "entries": entries})}
+
+
+def test_drizzle_goes_by_its_journal(tmp_path: Path) -> None:
+    names = ("d/0000_b.sql", "d/0001_a.sql", "d/0002_c.sql")
+    found = read_layout(tmp_path, numbered(*names) | journal("0000_b", "0001_a"))
+    assert (found.config.layout, found.config.migrations) == ("drizzle", "d")
+    assert found.paths() == ["0000_b.sql", "0001_a.sql"]
+    assert list(found.found.passed_over) == ["d/0002_c.sql"]
+    ground = Ground(config=found.config, files=found.sources)
+    assert moments_of(ground) == {"d/0000_b.sql": "1000", "d/0001_a.sql": "1001"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (journal("0000_a", dialect="sqlite"), "are for sqlite"),
+        (journal("0000_a", "0001_b"), "names d/0001_b.sql, and there is no such file"),
+        ({"d/meta/_journal.json": "<<<<<<< HEAD"}, "cannot be read"),
+    ],
+)
+def test_a_journal_that_does_not_fit_is_refused(
+    tmp_path: Path, said: dict[str, str], told: str
+) -> None:
+    assert told in read_layout(tmp_path, numbered("d/0000_a.sql") | said).errors
