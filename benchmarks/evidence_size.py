@@ -24,7 +24,7 @@ from side_by_side import measured, plain_environment, pytest_command, scratch, v
 from pytest_housekeeping.evidence import Repository, open_repository, stem
 from pytest_housekeeping.evidence.audit import with_artifacts
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
-from pytest_housekeeping.evidence.audit_model import Artifact, Audit, Chain
+from pytest_housekeeping.evidence.model.audit import Artifact, Audit, Chain
 from pytest_housekeeping.promotion.commands.thin import thin
 
 LIMIT_MB = 5.0

@@ -12,17 +12,17 @@ from pydantic import ValidationError
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import fields
-from pytest_housekeeping.evidence.audit_model import (
+from pytest_housekeeping.evidence.bound import Bound
+from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.evidence.compared_findings import compared
+from pytest_housekeeping.evidence.kinds import causes_of, kinds_of
+from pytest_housekeeping.evidence.model.audit import (
     Artifact,
     Audit,
     Chain,
     first_fault,
 )
-from pytest_housekeeping.evidence.bound import Bound
-from pytest_housekeeping.evidence.chain import digest
-from pytest_housekeeping.evidence.compared_findings import compared
-from pytest_housekeeping.evidence.finding_model import FindingKindRecord
-from pytest_housekeeping.evidence.kinds import causes_of, kinds_of
+from pytest_housekeeping.evidence.model.findings import FindingKindRecord
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts

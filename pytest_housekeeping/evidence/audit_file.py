@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence.audit_model import Audit, first_fault
 from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.evidence.model.audit import Audit, first_fault
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
 from pytest_housekeeping.evidence.secrets import Secrets
 

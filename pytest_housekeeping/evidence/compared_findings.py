@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_housekeeping.model import Kind, Outcome
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.finding_model import FindingRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.findings import FindingRecord
 
 _Fields = Mapping[str, Any]
 # What they say is about the files of this batch, or about this one run.

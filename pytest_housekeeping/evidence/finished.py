@@ -14,8 +14,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pytest_housekeeping.config import Target, fleet_of
-from pytest_housekeeping.evidence.audit_model import Audit
-from pytest_housekeeping.evidence.record_part import Part
+from pytest_housekeeping.evidence.model.audit import Audit
+from pytest_housekeeping.evidence.model.part import Part
 from pytest_housekeeping.evidence.remarks import Remark, Remarks
 from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.wording import begins_with, outcome_text, text_of

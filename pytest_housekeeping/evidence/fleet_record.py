@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, ValidationError
 
 from pytest_housekeeping.evidence.chain import digest
-from pytest_housekeeping.evidence.record_part import Part
+from pytest_housekeeping.evidence.model.part import Part
 from pytest_housekeeping.evidence.run_facts import utc_stamp
 from pytest_housekeeping.model import Mode
 

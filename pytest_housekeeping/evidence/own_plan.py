@@ -16,7 +16,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.steps import SCHEMA
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 RULE = "audit-plan"
 # How these say that all of the plan is proved; and that nothing of it is in the database.

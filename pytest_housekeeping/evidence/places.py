@@ -12,9 +12,9 @@ from pytest_housekeeping.sql.makers import Makers, makers
 from pytest_housekeeping.sql.path_names import on_disk
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.finding_model import FindingRecord
-    from pytest_housekeeping.evidence.step_model import StepRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.findings import FindingRecord
+    from pytest_housekeeping.evidence.model.steps import StepRecord
 
 # The steps that are about what a file does, and not about what all files have made.
 _OF_A_FILE = (

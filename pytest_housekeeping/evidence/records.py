@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.audit_file import digest_of, from_json, to_json
-from pytest_housekeeping.evidence.audit_model import Artifact, Audit
 from pytest_housekeeping.evidence.git.committed import FileVersion
 from pytest_housekeeping.evidence.git.objects import AUDIT_NAME
+from pytest_housekeeping.evidence.model.audit import Artifact, Audit
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.run_entry import RunEntry, entry_of
 from pytest_housekeeping.evidence.run_facts import stem

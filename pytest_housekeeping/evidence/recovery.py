@@ -22,7 +22,7 @@ from pytest_housekeeping.model import Kind, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.steps import SCHEMA
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 AskServer = Callable[[SentTo, str], str | None]
 """Of a transaction, by where it was sent and its xid: committed, aborted, or None where it is not

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.model import Level, Outcome, Place, RunOutcome
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.evidence.places import Places
 
 FAILED, REFUSED = "step-failed", "refused"

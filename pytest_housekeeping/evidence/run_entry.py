@@ -10,7 +10,7 @@ from pytest_housekeeping.evidence.schema_states import SchemaStates
 from pytest_housekeeping.model import Kind, Level, Outcome, Phase
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 _FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY, Kind.SEED, Kind.ROLLBACK)
 # Of the steps that did not pass, and of the objects that were changed past the files.

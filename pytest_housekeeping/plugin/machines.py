@@ -23,8 +23,8 @@ from pytest_housekeeping.plugin.stash import FINISHED, TOLD
 from pytest_housekeeping.promotion.recording import refusal_record
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
     from pytest_housekeeping.evidence.finished import Finished
+    from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.promotion.recording.recorder import Recorder
     from pytest_housekeeping.promotion.recording.reports import Told
 

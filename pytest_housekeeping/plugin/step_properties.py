@@ -14,7 +14,7 @@ import pytest
 from pytest_housekeeping.model import Level, StepResult
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 # The attribute by which a report carries the result of its step to pytest-html's hooks.
 RESULT = "hk_result"

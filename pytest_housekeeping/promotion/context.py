@@ -27,7 +27,7 @@ from pytest_housekeeping.sql.password_literals import seen_passwords
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 
 @dataclass(frozen=True, kw_only=True)

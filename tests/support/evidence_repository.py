@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_housekeeping.evidence import Repository, SourceFacts, StartFacts, open_repository, stem
 from pytest_housekeeping.evidence.audit import make_audit, with_artifacts
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.audit_model import Artifact, Audit
+from pytest_housekeeping.evidence.model.audit import Artifact, Audit
 from pytest_housekeeping.model import Mode, RunOutcome
 from support.evidence_samples import START, TARGET, facts, passed
 from support.fresh_copy import commit_all, git

@@ -11,8 +11,8 @@ from typing import Any
 from pytest_housekeeping.evidence import RunFacts, SourceFacts, StartFacts
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.model import (
     Finding,
     Kind,

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_housekeeping.evidence import Repository, SourceFacts, StartFacts, stem
 from pytest_housekeeping.evidence.audit import make_audit, with_artifacts
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.audit_model import Artifact, Audit
+from pytest_housekeeping.evidence.model.audit import Artifact, Audit
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.sql.text import digest as sha256
 from support.evidence_repository import FOLDER, commit_run, new_repository

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 from pytest_housekeeping.evidence import stem
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.report.beside import Beside
 from pytest_housekeeping.evidence.report.html import finished, summary_html, title
 from pytest_housekeeping.model import Finding, Kind, Level, Outcome, Phase, RunOutcome, Step

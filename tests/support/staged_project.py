@@ -19,8 +19,8 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, StartFacts, open_repository, stem
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.chain import latest_digest
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult, TargetIdentity
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.plan import build

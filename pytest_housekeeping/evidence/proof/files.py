@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from pytest_housekeeping.evidence.audit_model import Artifact
 from pytest_housekeeping.evidence.git.committed import (
     Committed,
     FileVersion,
@@ -23,6 +22,7 @@ from pytest_housekeeping.evidence.git.objects import (
     FLEET_NAME,
     INDEX,
 )
+from pytest_housekeeping.evidence.model.audit import Artifact
 from pytest_housekeeping.evidence.own_plan import RULE as AGAINST_PLAN
 from pytest_housekeeping.evidence.proof.fleet_files import FleetFile
 from pytest_housekeeping.evidence.proof.repair import restored

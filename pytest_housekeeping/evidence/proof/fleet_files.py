@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from pytest_housekeeping.evidence.audit_model import Artifact
 from pytest_housekeeping.evidence.fleet_record import FleetRecord, fleet_json, read_fleet_record
 from pytest_housekeeping.evidence.git.committed import FileVersion
+from pytest_housekeeping.evidence.model.audit import Artifact
 from pytest_housekeeping.evidence.records import NOT_HERE
 from pytest_housekeeping.model import Mode
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.batch_model import AccessRecord
+    from pytest_housekeeping.evidence.model.batch import AccessRecord
 
 _ORDER = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 

@@ -20,8 +20,8 @@ from pytest_housekeeping.postgres.batch_facts import CHANGED, DROPPED, MADE, str
 from pytest_housekeeping.snapshot.changed_lines import before_and_after, shortened
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.batch_model import (
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.batch import (
         AccessRecord,
         ChangeRecord,
         DestroyedRecord,

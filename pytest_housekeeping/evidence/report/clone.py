@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.evidence.report.display import byte_size, duration, plural
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.clone_model import (
+    from pytest_housekeeping.evidence.model.clone import (
         CloneRecord,
         FileRunRecord,
         GrowthRecord,

@@ -10,11 +10,11 @@ from pytest_housekeeping.model import CLONE, ROWS, Kind, Outcome
 from pytest_housekeeping.plan.steps import CHANGES, IMPACT, REHEARSE, RESULT, RUNNING
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.batch_model import RelationNowRecord
-    from pytest_housekeeping.evidence.clone_model import CloneRecord
-    from pytest_housekeeping.evidence.finding_model import FindingRecord
-    from pytest_housekeeping.evidence.step_model import StepRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.batch import RelationNowRecord
+    from pytest_housekeeping.evidence.model.clone import CloneRecord
+    from pytest_housekeeping.evidence.model.findings import FindingRecord
+    from pytest_housekeeping.evidence.model.steps import StepRecord
 
 # What the schema of the files decides, on a copy: none of it can quote a row of production.
 _OF_THE_SCHEMA = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY, Kind.LINT)

@@ -13,8 +13,8 @@ from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.report.tally import gravest_first
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.finding_model import ExemptedRecord, FindingRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.findings import ExemptedRecord, FindingRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

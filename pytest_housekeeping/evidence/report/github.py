@@ -39,9 +39,9 @@ from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.finding_model import FindingRecord
     from pytest_housekeeping.evidence.kinds import FindingKind
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.findings import FindingRecord
 
 MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
 LONGEST = 64_500

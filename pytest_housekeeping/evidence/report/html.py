@@ -30,7 +30,7 @@ from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 _TEMPLATE, _WHOLE = "summary.html.jinja", "page.html.jinja"
 _PARTS = ("macros", "files", "findings", "timeline", "facts", "steps")

@@ -15,8 +15,8 @@ from pytest_housekeeping.evidence.report.templates import escaped, markup
 from pytest_housekeeping.model import Outcome
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.step_model import StepRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.steps import StepRecord
 
 # Of a message; where there are many steps, less of each: the JSON has all of it.
 _LONGEST, _MANY, _SHORT = 4000, 500, 300

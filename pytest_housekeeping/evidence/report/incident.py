@@ -23,9 +23,9 @@ from pytest_housekeeping.model import Mode, Phase, RunOutcome
 from pytest_housekeeping.plan.rollback_files import DESTROYS
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.finding_model import FindingRecord
-    from pytest_housekeeping.evidence.step_model import StepRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.findings import FindingRecord
+    from pytest_housekeeping.evidence.model.steps import StepRecord
 
 _COMMITTED = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED)
 

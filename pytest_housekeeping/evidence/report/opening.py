@@ -16,8 +16,8 @@ from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.step_model import StepRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.steps import StepRecord
 
 # What a browser would follow, and nothing that a page could run.
 _ADDRESS = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[\w.~%@+=&?#-]+)*/?")

@@ -38,10 +38,10 @@ from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.finding_model import FindingRecord
     from pytest_housekeeping.evidence.kinds import FindingKind
-    from pytest_housekeeping.evidence.step_model import StepRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.findings import FindingRecord
+    from pytest_housekeeping.evidence.model.steps import StepRecord
 
 PROMOTION = "housekeeping-prod-promotion.yml"
 _MARK = "<!-- pytest-housekeeping: plan of {commit}{project} -->"

@@ -11,8 +11,8 @@ from pytest_housekeeping.evidence.report.display import byte_size, plural
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.batch_model import (
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.batch import (
         AppliedNowRecord,
         RelationNowRecord,
         WayBackRecord,

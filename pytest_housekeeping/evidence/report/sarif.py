@@ -18,7 +18,7 @@ from pytest_housekeeping.evidence.run_facts import stem
 from pytest_housekeeping.model import Level, Place
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -11,9 +11,9 @@ from pytest_housekeeping.evidence.kinds import FindingKind, kinds_of
 from pytest_housekeeping.model import Level, Outcome, Phase
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.finding_model import FindingRecord
-    from pytest_housekeeping.evidence.step_model import StepRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.findings import FindingRecord
+    from pytest_housekeeping.evidence.model.steps import StepRecord
 
 _GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTICE: 2}
 

@@ -24,9 +24,9 @@ from pytest_housekeeping.model import Level, Mode, RunOutcome
 from pytest_housekeeping.plan.steps import MUTANTS, REHEARSE, RUNNING
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.finding_model import FindingRecord
     from pytest_housekeeping.evidence.kinds import FindingKind
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.findings import FindingRecord
 
 _MOST = 25
 _FILES = 3

@@ -9,7 +9,7 @@ from pytest_housekeeping.evidence.report.tally import PhaseCount, by_phase
 from pytest_housekeeping.model import Phase
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 _BEHIND_COMMIT = (Phase.AFTER,)
 _BEFORE_BEGIN = (Phase.PRECHECK, Phase.BACKUP, Phase.REHEARSE)

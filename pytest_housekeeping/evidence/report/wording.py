@@ -11,8 +11,8 @@ from pytest_housekeeping.evidence.report.tally import failures
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.bound_model import BoundRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.bound import BoundRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

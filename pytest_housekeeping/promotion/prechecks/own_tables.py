@@ -24,7 +24,7 @@ from pytest_housekeeping.promotion.repository.intact_audits import intact_audits
 from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 _SHOWN = 5
 

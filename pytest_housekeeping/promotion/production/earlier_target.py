@@ -32,8 +32,8 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.own_names import with_marks
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.step_model import PlannedStep
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.steps import PlannedStep
 
 _WHY = "what is tried first is worth something only where the same is done then"
 

@@ -48,8 +48,8 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, ToolRecord
-    from pytest_housekeeping.evidence.step_model import PlannedStep
+    from pytest_housekeeping.evidence.model.audit import Audit, ToolRecord
+    from pytest_housekeeping.evidence.model.steps import PlannedStep
 
 _PROVED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
 # Of how many audits, and how much of each, a refusal tells.

@@ -10,8 +10,8 @@ from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Mode, Phase, RunOutcome, Step
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.step_model import PlannedStep
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.steps import PlannedStep
 
 # A file or a check by its id and the digest of its text.
 Texts: TypeAlias = tuple[tuple[str, str], ...]

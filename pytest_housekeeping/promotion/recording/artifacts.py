@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_housekeeping.config import Config
-    from pytest_housekeeping.evidence.audit_model import Artifact, Audit
+    from pytest_housekeeping.evidence.model.audit import Artifact, Audit
     from pytest_housekeeping.promotion.target import KeptFile
 
 
 def artifact_of(kept: KeptFile | None) -> Artifact | None:
     """A file that the target has kept, as an audit names it."""
-    from pytest_housekeeping.evidence.audit_model import Artifact
+    from pytest_housekeeping.evidence.model.audit import Artifact
 
     return Artifact(path=kept.path, sha256=kept.sha256) if kept else None
 
@@ -23,7 +23,7 @@ def artifact_of(kept: KeptFile | None) -> Artifact | None:
 def naming(audit: Audit, config: Config, files: Mapping[Path, bytes]) -> Audit:
     """The audit with the sha256 of each file, but of the pin, which later promotions may change."""
     from pytest_housekeeping.evidence.audit import with_artifacts
-    from pytest_housekeeping.evidence.audit_model import Artifact
+    from pytest_housekeeping.evidence.model.audit import Artifact
 
     snapshots = {each.path for each in (audit.snapshot.before, audit.snapshot.after) if each}
     named = {path.relative_to(config.root).as_posix(): data for path, data in files.items()}

@@ -31,7 +31,7 @@ from pytest_housekeeping.promotion.repository.signers import signers_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence import Repository
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.promotion.context import RunContext
 
 REMOTE = "origin"

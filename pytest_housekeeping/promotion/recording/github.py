@@ -19,7 +19,7 @@ from pytest_housekeeping.model import Level
 from pytest_housekeeping.promotion.recording.evidence_commit import branch_of
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 
 _SUMMARY, _OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"

@@ -15,7 +15,7 @@ from pytest_housekeeping.promotion.target import Target
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence import Secrets
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 # Of a promotion, where the settings ask for it: its own gates, a loss on the way, no answer.
 _INCIDENTS = (RunOutcome.ROLLED_BACK, RunOutcome.PROMOTED_IN_PART, RunOutcome.UNKNOWN)

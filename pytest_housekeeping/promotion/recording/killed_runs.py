@@ -12,7 +12,7 @@ from pytest_housekeeping.evidence.journal import SUFFIX
 from pytest_housekeeping.evidence.leftovers import SentTo, leftovers
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 
 def record_killed_runs(

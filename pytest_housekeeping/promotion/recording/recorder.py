@@ -36,7 +36,7 @@ from pytest_housekeeping.promotion.recording.why_it_ended import (
 from pytest_housekeeping.promotion.repository.web_places import located
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.evidence.report.beside import Beside
     from pytest_housekeeping.promotion.context import RunContext
 

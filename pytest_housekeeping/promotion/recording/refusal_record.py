@@ -12,7 +12,7 @@ from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.promotion.run_facts import new_run
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 
 def record_refusal(config: Config, mode: Mode, reason: str) -> Audit:

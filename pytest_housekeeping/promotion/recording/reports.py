@@ -24,8 +24,8 @@ from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
     from pytest_housekeeping.evidence.finished import Finished
+    from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.promotion.context import RunContext
 
 SARIF = "housekeeping.sarif"

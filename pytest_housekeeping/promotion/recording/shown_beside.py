@@ -15,7 +15,7 @@ from pytest_housekeeping.sql.password_literals import UNSHOWN, without_passwords
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence import Secrets
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.promotion.context import RunContext
     from pytest_housekeeping.promotion.target import KeptFiles
     from pytest_housekeeping.sql.file import SqlFile

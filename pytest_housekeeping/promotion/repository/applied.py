@@ -24,8 +24,8 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.step_model import PlannedStep, StepRecord
+    from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.steps import PlannedStep, StepRecord
 
 _INCLUDES = re.compile(rb"^[ \t]*\\i", re.MULTILINE)
 FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)

@@ -10,7 +10,7 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Repository
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 
 def intact_audits(

@@ -11,7 +11,7 @@ from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Artifact
+    from pytest_housekeeping.evidence.model.audit import Artifact
 
 
 def kept_schema(

@@ -30,7 +30,7 @@ from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 # What the clocks of two machines may differ by.
 _CLOCKS = timedelta(hours=1)

@@ -21,7 +21,7 @@ from pytest_housekeeping.sql.path_names import whole_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.model.audit import Audit
 
 _WHY = "what is undone has to be exactly what was meant"
 _SHOWN = 5

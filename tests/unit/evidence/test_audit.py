@@ -16,8 +16,8 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import from_json, to_json, write_audit
-from pytest_housekeeping.evidence.audit_model import json_schema
 from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.evidence.model.audit import json_schema
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, ProvedOn, RunOutcome, Step
 from support.evidence_samples import (
     CONFLICT,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
-from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
 from pytest_housekeeping.evidence.report.html import summary_html
 from pytest_housekeeping.evidence.report.plan_comment import plan_comment

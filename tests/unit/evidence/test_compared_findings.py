@@ -14,9 +14,9 @@ import pytest
 from pytest_housekeeping.evidence import open_repository, stem
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.compared_findings import sorted_findings
 from pytest_housekeeping.evidence.earlier_runs import ThisRun, earlier_runs, why_none
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.run_facts import SourceFacts
 from pytest_housekeeping.model import (
     Finding,

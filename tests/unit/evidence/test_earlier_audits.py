@@ -16,9 +16,9 @@ import jsonschema
 import pytest
 
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
-from pytest_housekeeping.evidence.audit_model import Audit, json_schema
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.git.committed import FileVersion
+from pytest_housekeeping.evidence.model.audit import Audit, json_schema
 from pytest_housekeeping.evidence.records import read_record
 from support.filled_document import filled
 from support.fresh_copy import ROOT

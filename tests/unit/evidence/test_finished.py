@@ -10,7 +10,6 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.finished import (
     MOST_TOLD,
     EvidenceTold,
@@ -19,6 +18,7 @@ from pytest_housekeeping.evidence.finished import (
     finished,
     finished_schema,
 )
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.places import Places
 from pytest_housekeeping.evidence.remarks import remarks_of
 from pytest_housekeeping.model import Finding, Level, Mode, Outcome, RunOutcome, StepResult

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.steps import SCHEMA, STATISTICS, after_steps

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_housekeeping.evidence.audit_model import Audit
-from pytest_housekeeping.evidence.batch_model import (
+from pytest_housekeeping.evidence.model.audit import Audit
+from pytest_housekeeping.evidence.model.batch import (
     AppliedNowRecord,
     ProductionNowRecord,
     RelationNowRecord,

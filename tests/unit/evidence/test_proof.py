@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.git.committed import FileVersion
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.evidence.records import Record, read_record
 from pytest_housekeeping.model import Mode

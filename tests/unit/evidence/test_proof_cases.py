@@ -12,7 +12,7 @@ from pytest_housekeeping.__main__ import main
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.audit import with_artifacts
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
-from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.proof.prove import Proof, prove_evidence
 from pytest_housekeeping.model import Level, Mode
 from support.evidence_repository import (

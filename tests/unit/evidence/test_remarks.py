@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from pytest_housekeeping.evidence.audit import make_audit
-from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.places import Places
 from pytest_housekeeping.evidence.remarks import MOST, Remarks, remarks_of
 from pytest_housekeeping.evidence.report.annotations import annotation_lines

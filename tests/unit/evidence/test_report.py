@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_housekeeping.evidence import stem
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.bound import SecondPerson
-from pytest_housekeeping.evidence.bound_model import ApprovalRecord, BoundRecord
+from pytest_housekeeping.evidence.model.audit import Audit
+from pytest_housekeeping.evidence.model.bound import ApprovalRecord, BoundRecord
 from pytest_housekeeping.evidence.report import html
 from pytest_housekeeping.evidence.report.github import step_summary
 from pytest_housekeeping.evidence.report.html_steps import step_tables

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.audit_model import Audit
-from pytest_housekeeping.evidence.batch_model import AccessRecord
+from pytest_housekeeping.evidence.model.audit import Audit
+from pytest_housekeeping.evidence.model.batch import AccessRecord
 from pytest_housekeeping.evidence.report.access_matrix import access_matrix
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.github import step_summary

@@ -9,8 +9,8 @@ import pytest
 
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.audit import with_artifacts
-from pytest_housekeeping.evidence.audit_model import Artifact, Audit
 from pytest_housekeeping.evidence.git.shared_branch import begin_again, take_over
+from pytest_housekeeping.evidence.model.audit import Artifact, Audit
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.promotion.recording.evidence_commit import branch_of
 from support.evidence_samples import failed_sample, forged, sample

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.evidence.audit import with_artifacts
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.git.origin import all_origins, origins_of
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.promotion.commands.audit import audit

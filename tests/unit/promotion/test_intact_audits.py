@@ -8,8 +8,8 @@ import pytest
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.chain import latest_digest
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.prechecks.own_tables import audits_of
 from pytest_housekeeping.promotion.repository.applied import promoted_before

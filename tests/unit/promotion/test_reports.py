@@ -10,7 +10,7 @@ import pytest
 
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence.audit import make_audit
-from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.model import Mode, Place, RunOutcome
 from pytest_housekeeping.promotion.recording.reports import (
     CODE_QUALITY,

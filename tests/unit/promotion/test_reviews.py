@@ -13,8 +13,8 @@ from pytest_housekeeping.errors import EvidenceError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence import StartFacts, stem
 from pytest_housekeeping.evidence.audit import make_audit, with_artifacts
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult

@@ -15,7 +15,7 @@ from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence import stem
 from pytest_housekeeping.evidence.audit import seal
 from pytest_housekeeping.evidence.audit_file import to_json
-from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pytest_housekeeping.evidence.record_part import Part
+from pytest_housekeeping.evidence.model.part import Part
 
 
 class ChangeRecord(Part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from pytest_housekeeping.evidence.record_part import Part
+from pytest_housekeeping.evidence.model.part import Part
 
 _WAL = "bytes of WAL meanwhile; null: the server does not tell"
 

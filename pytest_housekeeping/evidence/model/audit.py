@@ -10,22 +10,22 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from pytest_housekeeping.config import PRODUCTION
-from pytest_housekeeping.evidence.batch_model import (
+from pytest_housekeeping.evidence.model.batch import (
     BatchRecord,
     ChangeRecord,
     ProductionNowRecord,
 )
-from pytest_housekeeping.evidence.bound_model import BoundRecord
-from pytest_housekeeping.evidence.clone_model import CloneRecord
-from pytest_housekeeping.evidence.finding_model import (
+from pytest_housekeeping.evidence.model.bound import BoundRecord
+from pytest_housekeeping.evidence.model.clone import CloneRecord
+from pytest_housekeeping.evidence.model.findings import (
     ComparedRecord,
     FindingKindRecord,
     FindingRecord,
 )
-from pytest_housekeeping.evidence.fingerprint_model import FingerprintRecord
+from pytest_housekeeping.evidence.model.fingerprint import FingerprintRecord
+from pytest_housekeeping.evidence.model.part import Moment, Part
+from pytest_housekeeping.evidence.model.steps import LockConflictRecord, PlanRecord, StepRecord
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
-from pytest_housekeeping.evidence.record_part import Moment, Part
-from pytest_housekeeping.evidence.step_model import LockConflictRecord, PlanRecord, StepRecord
 from pytest_housekeeping.model import Mode, ProvedOn, RunOutcome
 
 
