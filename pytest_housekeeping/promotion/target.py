@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_housekeeping.model import Applied, Kind, ProvedOn, RunOutcome, Step, Verdict
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target_connection import TargetConnection

@@ -3,7 +3,7 @@
 Statements are read as PostgreSQL's parser reads them, quotes and Unicode escapes included. The
 bodies of functions and DO blocks, and string constants, which a statement may run, are read word by
 word. A name that is put together at run time is in no text: the transaction itself shows what it
-did (``postgres/history_guard.py``).
+did (``postgres/own_tables/guard.py``).
 """
 
 from __future__ import annotations

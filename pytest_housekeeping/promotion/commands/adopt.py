@@ -15,8 +15,8 @@ from pytest_housekeeping.errors import named as listed_names
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Kind, TargetIdentity
 from pytest_housekeeping.plan.pending import pending_files
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.commands.own_repository import own_repository
 from pytest_housekeeping.promotion.production.adoption import (

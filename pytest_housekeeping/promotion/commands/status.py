@@ -21,8 +21,8 @@ from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.pending import AppliedFile, pending_files
 from pytest_housekeeping.plan.plan import ToolsPast
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.commands.needed_files import NeededFiles, needed_files
 from pytest_housekeeping.promotion.commands.own_repository import own_repository

@@ -15,8 +15,8 @@ from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ServerError, named
 from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.plan.pending import AppliedFile, pending_files
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.postgres.same_server import begun
 from pytest_housekeeping.promotion.production.fleet_databases import (

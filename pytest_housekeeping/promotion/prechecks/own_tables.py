@@ -12,11 +12,11 @@ from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Outcome, Phase, TargetIdentity
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_catalog import Planned
-from pytest_housekeeping.postgres.history_guard import content_faults
-from pytest_housekeeping.postgres.history_shape import misfits
+from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.catalog import Planned
+from pytest_housekeeping.postgres.own_tables.guard import content_faults
+from pytest_housekeeping.postgres.own_tables.shape import misfits
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import error
 from pytest_housekeeping.promotion.repository.applied import CHANGED, FILES, committed_segments

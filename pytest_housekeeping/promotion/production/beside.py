@@ -11,8 +11,8 @@ from pytest_housekeeping.evidence.git.repository import Repository
 from pytest_housekeeping.model import Finding, Kind, Level
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, ToolsPast
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.tool_history.checksums import checksum_of
 from pytest_housekeeping.postgres.tool_history.match import matched
 from pytest_housekeeping.postgres.tool_history.readers import their_own

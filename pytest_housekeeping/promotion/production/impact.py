@@ -11,7 +11,7 @@ import psycopg
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.production_now import AppliedNow, ProductionNow, WayBack
 from pytest_housekeeping.model import Kind, Verdict
-from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.relations_now import FirstLook, first_look, relations_now
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import Judgement

@@ -8,10 +8,10 @@ from functools import partial
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_chain import link, text_digest
-from pytest_housekeeping.postgres.history_guard import HistoryGuard
-from pytest_housekeeping.postgres.history_rows import last_chain, next_places
-from pytest_housekeeping.postgres.history_tables import has_columns
+from pytest_housekeeping.postgres.own_tables.chain import link, text_digest
+from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard
+from pytest_housekeeping.postgres.own_tables.rows import last_chain, next_places
+from pytest_housekeeping.postgres.own_tables.tables import has_columns
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord, from_record

@@ -17,9 +17,9 @@ from pytest_housekeeping.model import (
     TargetIdentity,
     Verdict,
 )
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
-from pytest_housekeeping.postgres.history_guard import HistoryGuard
+from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard
 from pytest_housekeeping.postgres.promotion_lock import holder
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext

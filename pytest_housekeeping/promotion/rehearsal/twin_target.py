@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, RunOutcome, Step, Verdict
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
-from pytest_housekeeping.postgres.history_guard import HistoryGuard
+from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target import KeptFiles

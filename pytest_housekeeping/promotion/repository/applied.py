@@ -14,7 +14,7 @@ from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.pending import AppliedFile
-from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.promotion.repository.intact_audits import intact_audits
 from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.layouts.read import reading

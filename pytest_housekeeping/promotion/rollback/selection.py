@@ -14,7 +14,7 @@ from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
-from pytest_housekeeping.postgres.history import Row, in_effect
+from pytest_housekeeping.postgres.own_tables.history import Row, in_effect
 from pytest_housekeeping.sql.layouts.numbered import same_version
 from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.path_names import whole_of

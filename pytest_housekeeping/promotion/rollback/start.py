@@ -9,9 +9,9 @@ from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import ROWS, TargetIdentity
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.rollback_plan import RollbackWork, build_rollback, files_by_step
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.postgres.history_shape import SHAPE, misfits
+from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.shape import SHAPE, misfits
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.context import PlannedFiles
 from pytest_housekeeping.promotion.judging import Checks

@@ -9,9 +9,9 @@ from pytest_housekeeping.checks.rollbacks import table_of
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_plan import RollbackWork
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history import Row
+from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.history import Row
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production.target import ProductionTarget

@@ -18,7 +18,7 @@ from pytest_housekeeping.plan.rollback_files import misfits
 from pytest_housekeeping.plan.rollback_plan import RollbackWork, UndoneMigration
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.postgres.history import Row
+from pytest_housekeeping.postgres.own_tables.history import Row
 from pytest_housekeeping.postgres.view_dependents import standing_upon
 from pytest_housekeeping.promotion.repository.applied import applied_files, promoted
 from pytest_housekeeping.promotion.rollback.selection import Reverted

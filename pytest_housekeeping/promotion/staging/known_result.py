@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from pytest_housekeeping.checks.json_cache import default_folder
-from pytest_housekeeping.postgres.history_tables import TABLES
+from pytest_housekeeping.postgres.own_tables.tables import TABLES
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging
 from pytest_housekeeping.promotion.known_restores import restored_once

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_files import NEEDED
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_guard import HistoryGuard
+from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target import KeptFiles, applied_rows

@@ -11,14 +11,14 @@ from psycopg import sql
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, connect
-from pytest_housekeeping.postgres.history import Row
-from pytest_housekeeping.postgres.history_catalog import Planned
-from pytest_housekeeping.postgres.history_chain import ChainedRow, link, read_rows
-from pytest_housekeeping.postgres.history_guard import HistoryGuard, content_faults
-from pytest_housekeeping.postgres.history_shape import misfits
-from pytest_housekeeping.postgres.history_tables import columns_of
+from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.catalog import Planned
+from pytest_housekeeping.postgres.own_tables.chain import ChainedRow, link, read_rows
+from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard, content_faults
+from pytest_housekeeping.postgres.own_tables.history import Row
+from pytest_housekeeping.postgres.own_tables.shape import misfits
+from pytest_housekeeping.postgres.own_tables.tables import columns_of
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.server import StagingDatabase

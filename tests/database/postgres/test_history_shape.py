@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.postgres.history import Row
-from pytest_housekeeping.postgres.history_shape import Misfit, misfits
+from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.history import Row
+from pytest_housekeeping.postgres.own_tables.shape import Misfit, misfits
 
 OWN = "housekeeping"
 ROW = Row(run="one", path="sql/migrations/0001_a.sql", kind="migration", sha256="aa", commit="c1")

@@ -17,9 +17,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed, SqlFailed
 from pytest_housekeeping.model import Applied, Kind, Level
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.clone_facts import Beside
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.relations_now import RelationNow
 from pytest_housekeeping.promotion.production.clone.batch import Tried
 from pytest_housekeeping.promotion.production.clone.measured import refusals

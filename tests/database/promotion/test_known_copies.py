@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_tables import TABLES
+from pytest_housekeeping.postgres.own_tables.tables import TABLES
 from pytest_housekeeping.promotion.production import known_copies
 from pytest_housekeeping.promotion.production.known_copies import foreseen_copy, remember_copy
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.postgres.history_tables import TABLES
+from pytest_housekeeping.postgres.own_tables.tables import TABLES
 from pytest_housekeeping.sql.own_schema import own_schema_problems
 from pytest_housekeeping.sql.own_schema_words import OWN_TABLES
 

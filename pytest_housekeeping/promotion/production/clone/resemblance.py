@@ -12,11 +12,11 @@ from pytest_housekeeping.checks.rows import reading
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.clone_facts import Beside
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_chain import CHAINED, ChainedRow, read_rows
-from pytest_housekeeping.postgres.history_tables import columns_of
+from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.chain import CHAINED, ChainedRow, read_rows
+from pytest_housekeeping.postgres.own_tables.tables import columns_of
 from pytest_housekeeping.postgres.relations_now import RelationNow, first_look, relations_now
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.declared_moves import split_declared

@@ -15,10 +15,10 @@ import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.errors import ProofFailed, listed
-from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_catalog import Planned
-from pytest_housekeeping.postgres.history_chain import (
+from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.catalog import Planned
+from pytest_housekeeping.postgres.own_tables.chain import (
     Fault,
     Version,
     faults,
@@ -26,8 +26,8 @@ from pytest_housekeeping.postgres.history_chain import (
     read_versions,
     unchained_faults,
 )
-from pytest_housekeeping.postgres.history_shape import misfits
-from pytest_housekeeping.postgres.history_tables import (
+from pytest_housekeeping.postgres.own_tables.shape import misfits
+from pytest_housekeeping.postgres.own_tables.tables import (
     TABLES,
     are_chained,
     are_whole,

@@ -9,14 +9,14 @@ from psycopg import sql
 
 from pytest_housekeeping.model import Applied, Kind
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_chain import float_field, link
-from pytest_housekeeping.postgres.history_rows import (
+from pytest_housekeeping.postgres.own_tables.chain import float_field, link
+from pytest_housekeeping.postgres.own_tables.rows import (
     Place,
     chain_old_rows,
     last_chain,
     next_places,
 )
-from pytest_housekeeping.postgres.history_tables import has_columns, make_tables
+from pytest_housekeeping.postgres.own_tables.tables import has_columns, make_tables
 from pytest_housekeeping.sql.file import SqlFile
 
 _INSERT = sql.SQL(

@@ -16,7 +16,7 @@ from psycopg import errors, sql
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from pytest_housekeeping.postgres.history_tables import TABLES
+from pytest_housekeeping.postgres.own_tables.tables import TABLES
 
 Rows = Sequence[tuple[Any, ...]]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_catalog import Planned, Rows, ask
-from pytest_housekeeping.postgres.history_tables import TABLES, ExpectedColumn
+from pytest_housekeeping.postgres.own_tables.catalog import Planned, Rows, ask
+from pytest_housekeeping.postgres.own_tables.tables import TABLES, ExpectedColumn
 from pytest_housekeeping.sql.identifiers import in_quotes, quoted, split_name
 
 SHAPE, OPEN = "history-shape", "history-open"

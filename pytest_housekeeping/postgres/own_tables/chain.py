@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_tables import TABLES
+from pytest_housekeeping.postgres.own_tables.tables import TABLES
 
 CHAINED = tuple(TABLES)
 

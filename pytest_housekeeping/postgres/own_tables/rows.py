@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_chain import ChainedRow, link, read_rows
-from pytest_housekeeping.postgres.history_tables import are_chained, columns_of
+from pytest_housekeeping.postgres.own_tables.chain import ChainedRow, link, read_rows
+from pytest_housekeeping.postgres.own_tables.tables import are_chained, columns_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
