@@ -38,7 +38,7 @@ from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.postgres.connection import connect
-from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
+from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.transaction.batch import Batch
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start

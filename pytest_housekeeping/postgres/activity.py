@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pytest_housekeeping.model import Lock
 from pytest_housekeeping.postgres.batch_facts import conflicting
 from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.postgres.in_the_way import OURS
+from pytest_housekeeping.postgres.locks.in_the_way import OURS
 
 _MINE = "(SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())"
 # Whether there is any of the three, without the views, which take long to plan. What a session of

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from pytest_housekeeping.evidence.report.display import duration, one_line, shortened
 from pytest_housekeeping.model import LockConflict, Step
-from pytest_housekeeping.postgres.in_the_way import Blocker
+from pytest_housekeeping.postgres.locks.in_the_way import Blocker
 from pytest_housekeeping.sql.password_literals import holds_password
 
 _MOST_BLOCKERS = 3

@@ -15,7 +15,7 @@ from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.model import Step, StepResult, Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.clone_facts import CloneFacts
-from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
+from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.progress import Progress

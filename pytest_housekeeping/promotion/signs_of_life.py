@@ -17,7 +17,7 @@ from pytest_housekeeping.config import milliseconds
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.report.display import one_line
 from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.postgres.in_the_way import in_the_way, open_beside
+from pytest_housekeeping.postgres.locks.in_the_way import in_the_way, open_beside
 from pytest_housekeeping.promotion.progress import Activity, Progress, described
 
 QUIET_S = 2.0

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from pytest_housekeeping.postgres.in_the_way import APPLICATION
+from pytest_housekeeping.postgres.locks.in_the_way import APPLICATION
 from pytest_housekeeping.postgres.wire_messages import (
     CANCEL_REQUEST,
     ENCRYPTION_REQUESTS,

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Lock, Phase
 from pytest_housekeeping.plan.steps import APPLY
-from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
+from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.repository.staging_evidence import staging_audits
 

@@ -13,7 +13,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT, RUNNING, SEEDED
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
-from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
+from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.context import RunContext

@@ -18,9 +18,9 @@ from pytest_housekeeping.model import (
     Verdict,
 )
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
+from pytest_housekeeping.postgres.locks.promotion import holder
 from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard
-from pytest_housekeeping.postgres.promotion_lock import holder
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production import promotion_table

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from pytest_housekeeping.model import Lock
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
-from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
+from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 
 

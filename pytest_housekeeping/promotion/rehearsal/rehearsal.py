@@ -22,7 +22,7 @@ from pytest_housekeeping.errors import ProofFailed, listed
 from pytest_housekeeping.model import Applied, Step
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, rolled_back
-from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
+from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.postgres.session_state import local_settings
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext

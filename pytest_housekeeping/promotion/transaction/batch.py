@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from pytest_housekeeping.errors import HousekeepingError, LeftBehind
 from pytest_housekeeping.model import Applied, Kind, Phase, Step
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
-from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
+from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.promotion.context import RunContext

@@ -11,7 +11,7 @@ import psycopg
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Outcome, Step, StepResult
-from pytest_housekeeping.postgres.exclusive_locks import exclusive_holders
+from pytest_housekeeping.postgres.locks.exclusive import exclusive_holders
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.snapshot.catalog_session import PASSING
 from pytest_housekeeping.snapshot.declared_moves import split_declared

@@ -16,8 +16,8 @@ import psycopg
 
 from pytest_housekeeping.errors import HousekeepingError, LeftBehind, SqlFailed
 from pytest_housekeeping.model import Step
-from pytest_housekeeping.postgres.in_the_way import Blocker, holders_of
-from pytest_housekeeping.postgres.lock_requests import LockNotHad
+from pytest_housekeeping.postgres.locks.in_the_way import Blocker, holders_of
+from pytest_housekeeping.postgres.locks.requests import LockNotHad
 from pytest_housekeeping.promotion.progress import Progress, described
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 

@@ -10,8 +10,8 @@ from psycopg import sql
 
 from pytest_housekeeping.config import Config, milliseconds
 from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.postgres.lock_budget import patient_limit
-from pytest_housekeeping.postgres.lock_requests import KEEPS_OUT, LockNotHad
+from pytest_housekeeping.postgres.locks.budget import patient_limit
+from pytest_housekeeping.postgres.locks.requests import KEEPS_OUT, LockNotHad
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.outside_locks import outside_locks
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse

@@ -16,7 +16,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Kind, Lock
 from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.postgres.lock_requests import ForeseenLocks, LockNotHad
+from pytest_housekeeping.postgres.locks.requests import ForeseenLocks, LockNotHad
 from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.sql import file as sqlfile

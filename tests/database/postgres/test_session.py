@@ -12,7 +12,7 @@ from pytest_housekeeping.declarations.pinned_settings import names_to_choose, pi
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.postgres import connection as module
 from pytest_housekeeping.postgres.connection import LentConnection, connect
-from pytest_housekeeping.postgres.in_the_way import open_beside
+from pytest_housekeeping.postgres.locks.in_the_way import open_beside
 from pytest_housekeeping.postgres.session import overridden, replication_role
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.server.libpq import libpq_variables

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pytest_housekeeping.postgres.lock_budget import SMALLEST_MS, LockBudget
+from pytest_housekeeping.postgres.locks.budget import SMALLEST_MS, LockBudget
 
 
 def budget(*, lock_timeout: int = 500, limited: bool = True) -> LockBudget:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_housekeeping.model import Kind, LockConflict, Phase, Step
-from pytest_housekeeping.postgres.in_the_way import Blocker
+from pytest_housekeeping.postgres.locks.in_the_way import Blocker
 from pytest_housekeeping.promotion.progress import Progress, described
 
 STEP = Step(id="sql/migrations/0002_x.sql::apply", phase=Phase.APPLY, kind=Kind.MIGRATION)

@@ -17,8 +17,8 @@ from psycopg.pq import ExecStatus
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Lock
 from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.postgres.lock_budget import SMALLEST_MS, LockBudget
-from pytest_housekeeping.postgres.relation_locks import STRONG, RelationLocks
+from pytest_housekeeping.postgres.locks.budget import SMALLEST_MS, LockBudget
+from pytest_housekeeping.postgres.locks.of_relations import STRONG, RelationLocks
 from pytest_housekeeping.postgres.simple_query import exchanged
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.sql.file import SqlFile
