@@ -29,7 +29,7 @@ PARTS = {
     "sessions": ["postgres.connection:_open", "promotion.prechecks:overridden"],
     "fingerprints": ["promotion.production.target:ProductionTarget.read_schema"],
     "own tables": [
-        f"postgres.history_guard:HistoryGuard.{name}"
+        f"postgres.own_tables.guard:HistoryGuard.{name}"
         for name in ("begin", "write", "note", "prove", "prove_kept")
     ],
 }

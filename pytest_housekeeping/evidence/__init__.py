@@ -4,18 +4,16 @@ What is imported here is light. What reads or writes audits imports pydantic, an
 its own module where it is needed:
 
 - ``run_facts``: what is known before the first step; ``secrets``: what is written down nowhere
-- ``audit``: make the audit of a run; ``audit_model``: its fields; ``audit_file``: its JSON file;
-  ``step_model``: its fields for the plan and how its steps ended, ``bound_model``: for what it was
-  bound to, ``batch_model``: for what a batch does, ``clone_model``: for what it did on a clone
-  with rows; ``record_part``: what all its parts are
+- ``audit``: make the audit of a run; ``model``: its fields, part by part; ``audit_file``: its JSON
+  file
 - ``bound``: what a promotion is bound to, and who has approved just that
 - ``production_now``: what a run has seen in production beside its schema; ``schema_states``: that
-  by its digests, before and after; ``fingerprint_model``: its fields for those
+  by its digests, before and after
 - ``fields``: what journal and audit share; ``plain_audit``: an audit read without pydantic
 - ``chain``: digests, and why an audit that was edited or taken away is noticed
 - ``own_plan``: whether an audit fits its own plan; ``kinds``: its findings put together by cause
 - ``compared_findings``: which of them are new, stand or are fixed; ``earlier_runs``: beside which
-  runs; ``finding_model``: their fields in the audit
+  runs
 - ``journal``: line by line while a run lives; ``leftovers``, ``recovery``: what a killed run left
 - ``git``: the repository; what it holds of evidence, and how that is committed, signed and pushed
 - ``decisions``: what people have approved or looked through; ``signatures``: who has signed

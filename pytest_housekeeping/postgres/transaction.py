@@ -24,8 +24,8 @@ from pytest_housekeeping.model import Applied, Kind, Lock
 from pytest_housekeeping.postgres.connection import LentConnection, undone_if_refused
 from pytest_housekeeping.postgres.deferred import run_deferred
 from pytest_housekeeping.postgres.locks.budget import LockBudget
-from pytest_housekeeping.postgres.locks.of_relations import RelationLocks, read_relations
 from pytest_housekeeping.postgres.locks.promotion import held_by_another, lock_query
+from pytest_housekeeping.postgres.locks.relations import RelationLocks, read_relations
 from pytest_housekeeping.postgres.locks.requests import ForeseenLocks, LockRequests
 from pytest_housekeeping.postgres.server_messages import heard
 from pytest_housekeeping.postgres.session_state import (

@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
-from pytest_housekeeping.postgres.locks.of_relations import STRONG
+from pytest_housekeeping.postgres.locks.relations import STRONG
 from pytest_housekeeping.snapshot.problems import SnapshotError
 
 Row: TypeAlias = tuple[Any, ...]

@@ -1,1 +1,1 @@
-"""Locks: which a batch asks for and for how long it waits, who holds them, and who is in the way."""
+"""Locks: which a batch asks for, how long it waits, who holds them, and who is in the way."""

@@ -1,7 +1,7 @@
 """The strong locks of a batch, asked for before the statements that take them.
 
 Which these are is known from a copy. Asked for by themselves they can share one budget
-(`lock_budget`), and what cannot be had is known before anything was done.
+(`budget`), and what cannot be had is known before anything was done.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Lock
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.locks.budget import SMALLEST_MS, LockBudget
-from pytest_housekeeping.postgres.locks.of_relations import STRONG, RelationLocks
+from pytest_housekeeping.postgres.locks.relations import STRONG, RelationLocks
 from pytest_housekeeping.postgres.simple_query import exchanged
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.sql.file import SqlFile

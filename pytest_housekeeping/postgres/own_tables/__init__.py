@@ -1,1 +1,1 @@
-"""The tool's own tables in a database: what they hold, how they are made, and who may write to them."""
+"""The own tables of this tool: what they hold, how they are made, and who may write to them."""

@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogs say of the schema of the tool's own tables; history_shape judges it.
+"""What PostgreSQL's catalogs say of the schema of the tool's own tables; ``shape`` judges it.
 
 Every object that belongs to the schema, or to what is in it, has a dependency on record, whatever
 kind of object it is: https://www.postgresql.org/docs/16/catalog-pg-depend.html

@@ -1,6 +1,6 @@
 """The tool's own tables as they have to be: their columns, how they are made, and how they close.
 
-Made by one list of columns, from which ``history_shape`` also takes what it expects to find.
+Made by one list of columns, from which ``shape`` also takes what it expects to find.
 """
 
 from __future__ import annotations
