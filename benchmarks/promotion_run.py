@@ -26,7 +26,7 @@ _TIMED = """\
 import atexit, functools, importlib, json, os, pathlib, time
 
 PARTS = {
-    "sessions": ["postgres.connection:_open", "promotion.prechecks:overridden"],
+    "sessions": ["postgres.connection:_open", "promotion.prechecks.shared:overridden"],
     "fingerprints": ["promotion.production.target:ProductionTarget.read_schema"],
     "own tables": [
         f"postgres.own_tables.guard:HistoryGuard.{name}"
