@@ -26,9 +26,14 @@ class Account:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    def give(self, path: Path | int) -> None:
-        if os.geteuid() != self.uid:
-            os.chown(path, self.uid, self.gid)
+    @property
+    def new_owner(self) -> tuple[int, ...]:
+        """Whose a file has to become that is made for it; nobody's where it is made by itself."""
+        return (self.uid, self.gid) if os.geteuid() != self.uid else ()
+
+    def give(self, path: Path) -> None:
+        if owner := self.new_owner:
+            os.chown(path, *owner)
 
     def reaches(self, path: Path) -> bool:
         """Whether the account may enter every folder down to `path`, as the mode bits say."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import re
+import subprocess
+import sys
 import zlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from operator import attrgetter
@@ -17,18 +18,19 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, TypeAlias
 
+from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server import laid_blocks
 from pytest_housekeeping.server.binaries import WAYS_OUT, Programs, does_not_run
+from pytest_housekeeping.server.laid_blocks import DIGEST, STEPS, lay_step, opened, read_index
 from pytest_housekeeping.server.os_account import Account, run
 
 HALF_MADE = "making-"
 _PAGE = 8192
 _TOGETHER = 1024 * 1024
-_STEPS = ("first", "tables")
+_WORTH_A_PROCESS = 2000
 # What is kept of so many files, and of each its name, how much of it that is, and its size.
 _Block: TypeAlias = tuple[bytes, list[tuple[str, int, int]]]
-# The first line of a file: what it says and holds, told by the rest of it.
-_DIGEST = 64
 
 
 def pack(
@@ -50,7 +52,7 @@ def pack(
     folders = [""]
     # While blocks are compressed, the files of the next ones are read.
     with ThreadPoolExecutor(max_workers=2) as worker:
-        packing = {step: _Packing(level, worker) for step in _STEPS}
+        packing = {step: _Packing(level, worker) for step in STEPS}
         for name, entry in _tree(folder):
             if entry.is_symlink():
                 raise ServerError(f"{name} of the data folder lies elsewhere: a tablespace")
@@ -105,18 +107,12 @@ def lay(
     laid while the server boots. Both give what was kept with the image. Raises `ValueError` for a
     file that is not whole; with `verify`, for one of which any byte has changed.
     """
-    with (
-        image.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content,
-        memoryview(content) as view,
-    ):
-        with view[_DIGEST + 1 :] as rest:
-            if verify and content[: _DIGEST + 1] != sha256(rest).hexdigest().encode() + b"\n":
+    with image.open("rb") as file, opened(file.fileno()) as (content, view):
+        with view[DIGEST + 1 :] as rest:
+            if verify and content[: DIGEST + 1] != sha256(rest).hexdigest().encode() + b"\n":
                 raise ValueError(f"{image} is not what was written")
-        content.seek(_DIGEST + 1)
-        index = json.loads(content.readline())
-        start = content.tell()
-        lengths = [length for step in _STEPS for length, _ in index[step]]
+        index, start = read_index(content)
+        lengths = [length for step in STEPS for length, _ in index[step]]
         if start + sum(lengths) != len(view):
             raise ValueError(f"{image} is not whole")
         os.utime(image)
@@ -124,48 +120,55 @@ def lay(
             folder = target / name
             folder.mkdir(mode=0o700)
             account.give(folder)
-        for step in _STEPS:
-            for length, files in index[step]:
-                with view[start : start + length] as block:
-                    _lay_block(target, block, files, account, packed=bool(index["level"]))
-                start += length
+        owner = account.new_owner
+        work = partial(
+            lay_step, index=index, view=view, start=start, target=str(target), owner=owner
+        )
+        with _tables_apart(file.fileno(), index, str(target), owner) as laid_apart:
+            work("first")
+            yield index["about"]
+            if not laid_apart():
+                work("tables")
             yield index["about"]
 
 
-def _lay_block(
-    target: Path,
-    block: memoryview,
-    files: Sequence[tuple[str, int, int]],
-    account: Account,
-    *,
-    packed: bool,
-) -> None:
-    whole = zlib.decompress(block, bufsize=sum(f[1] for f in files) or 1) if packed else block
-    place = 0
-    with memoryview(whole) as view:
-        for name, length, size in files:
-            with view[place : place + length] as part:
-                _write(f"{target}/{name}", part, size, account)
-            place += length
+@contextmanager
+def _tables_apart(
+    file: int, index: dict[str, Any], target: str, owner: Sequence[int]
+) -> Iterator[Callable[[], bool]]:
+    """The tables are laid by a process of their own, if they are many; it is that very file which
+    was looked at. Tells, once they are there, whether that was so; raises `OSError` without room.
+    """
+    if sum(len(files) for _, files in index["tables"]) < _WORTH_A_PROCESS or not sys.executable:
+        yield lambda: False
+        return
+    command = [sys.executable, "-I", "-S", laid_blocks.__file__, str(file), target]
+    with subprocess.Popen(
+        [*command, *map(str, owner)],
+        env=bare_environment(),
+        pass_fds=[file],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+
+        def laid() -> bool:
+            _, said = process.communicate()
+            if process.returncode:
+                raise OSError(f"its tables could not be laid: {said.decode(errors='replace')}")
+            return True
+
+        try:
+            yield laid
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _read(path: str) -> bytes:
     """A server's folder has thousands of them, most of one page: this is half as dear as `Path`."""
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         return file.readall()
-
-
-def _write(path: str, content: memoryview, size: int, account: Account) -> None:
-    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        done = 0
-        while done < len(content):
-            done += os.write(file, content[done:])
-        if size > done:
-            os.ftruncate(file, size)
-        account.give(file)
-    finally:
-        os.close(file)
 
 
 def _write_whole(image: Path, parts: list[bytes]) -> None:

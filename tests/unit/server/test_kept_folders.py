@@ -49,10 +49,44 @@ def laid(image: Path, target: Path, *, verify: bool = True) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tables are many enough to be laid by a process of their own."""
+    monkeypatch.setattr(packed_folder, "_WORTH_A_PROCESS", 1)
+
+
+@pytest.mark.usefixtures("apart")
+def test_what_is_laid_apart_is_of_the_file_that_was_looked_at(data: Path, tmp_path: Path) -> None:
+    image, other = tmp_path / "image", tmp_path / "other"
+    packed_folder.pack(data, image, PROGRAMS, ACCOUNT, level=1)
+    (data / "base/1/1259").write_bytes(b"another")
+    packed_folder.pack(data, other, PROGRAMS, ACCOUNT, level=1)
+    laying = lay(image, tmp_path / "laid", ACCOUNT, verify=True)
+    next(laying)
+    other.replace(image)
+    next(laying)
+    assert (tmp_path / "laid/base/1/1259").read_bytes() == b"row" * 9000 + bytes(50_000)
+
+
+@pytest.mark.usefixtures("apart")
+def test_what_cannot_be_laid_apart_is_an_error(data: Path, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    packed_folder.pack(data, image, PROGRAMS, ACCOUNT, level=1)
+    index = {"tables": [(1, [("nowhere/1", 1, 1)])]}
+    with (
+        image.open("rb") as opened,
+        packed_folder._tables_apart(opened.fileno(), index, str(tmp_path), ()) as laid,
+        pytest.raises(OSError, match=r"could not be laid: (?s:.*)No such file"),
+    ):
+        laid()
+
+
 @pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("process", [1, 2000], ids=["apart", "here"])
 def test_what_a_server_needs_comes_back_byte_for_byte(
-    data: Path, tmp_path: Path, level: int
+    data: Path, tmp_path: Path, level: int, process: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(packed_folder, "_WORTH_A_PROCESS", process)
     image = tmp_path / "image"
     packed_folder.pack(data, image, PROGRAMS, ACCOUNT, level=level, about={"key": "k"})
     found = laid(image, tmp_path / "laid")
