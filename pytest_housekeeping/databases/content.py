@@ -15,7 +15,7 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.folder import all_paths, sql_paths
 from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import digest, digest_of_facts
+from pytest_housekeeping.sql.text import digest_of_facts
 
 ALL = "all"
 # How a server is furnished for tests; another one, and nothing that was kept is used any more.
@@ -46,7 +46,7 @@ class Content:
     @cached_property
     def key(self) -> str:
         """Names all that a template is made of but the server's build: files and settings."""
-        read = [(path, digest(self.files.read(path))) for path in self.paths]
+        read = [(path, self.files.digest(path)) for path in self.paths]
         settings = asdict(replace(self.config, root=Path()))
         return f"test-{digest_of_facts([_FORMAT, __version__, settings, read])}"
 

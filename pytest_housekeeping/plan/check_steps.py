@@ -66,7 +66,7 @@ def running_steps(
             steps += found
     path = f"{config.checks}/boundaries.toml"
     for name in contracts.running_contracts:
-        steps.append(_step(Kind.BOUNDARY, path, name, _digest(files, path)))
+        steps.append(_step(Kind.BOUNDARY, path, name, files.digest(path)))
     return steps
 
 
@@ -78,20 +78,20 @@ def exemption_name(exemption: RuleExemption) -> str:
 def _objects(config: Config, files: ProjectFiles, contracts: Contracts) -> Iterator[Step]:
     if contracts.objects is not None:
         path = f"{config.checks}/objects.toml"
-        sha256 = _digest(files, path)
+        sha256 = files.digest(path)
         for declared in contracts.objects.declared:
             yield _step(Kind.OBJECT, path, str(declared), sha256)
 
 
 def _queries(config: Config, files: ProjectFiles) -> Iterator[Step]:
     for path in files.find(f"{config.checks}/{QUERIES}", "*.sql"):
-        yield _step(Kind.QUERY, path, "query", _digest(files, path))
+        yield _step(Kind.QUERY, path, "query", files.digest(path))
 
 
 def _rls(config: Config, files: ProjectFiles, contracts: Contracts) -> Iterator[Step]:
     if contracts.rls is not None:
         path = f"{config.checks}/rls.toml"
-        sha256 = _digest(files, path)
+        sha256 = files.digest(path)
         yield _step(Kind.RLS, path, SCOPE, sha256)
         for rule in contracts.rules:
             if rule.family != BOUNDARY:
@@ -103,12 +103,12 @@ def _rls(config: Config, files: ProjectFiles, contracts: Contracts) -> Iterator[
 def _boundaries(config: Config, files: ProjectFiles, contracts: Contracts) -> Iterator[Step]:
     if contracts.boundaries is not None:
         path = f"{config.checks}/boundaries.toml"
-        sha256 = _digest(files, path)
+        sha256 = files.digest(path)
         for contract in contracts.boundaries.contracts:
             yield _step(Kind.BOUNDARY, path, contract.name, sha256)
         baseline = f"{config.checks}/{BASELINE}"
         if files.has(baseline):
-            sha256 = digest(f"{sha256} {_digest(files, baseline)}".encode())
+            sha256 = digest(f"{sha256} {files.digest(baseline)}".encode())
         for name in contracts.code_contracts:
             yield _step(Kind.BOUNDARY, path, name, sha256)
 
@@ -118,7 +118,7 @@ def _tests(files: ProjectFiles, given: str, names: TestNames) -> Iterator[Step]:
     one = (PurePosixPath(given).as_posix(),)
     for path in one if files.has(given) else files.find(given, "*.py", below=True):
         if any(fnmatch(path.rpartition("/")[2], pattern) for pattern in names.files):
-            sha256 = _digest(files, path)
+            sha256 = files.digest(path)
             for name in defined_tests(files.read(path), path, names):
                 yield _step(Kind.TEST, path, name, sha256)
 
@@ -127,7 +127,3 @@ def _step(kind: Kind, path: str, name: str, sha256: str) -> Step:
     return Step(
         id=f"{path}::{name}", phase=Phase.VERIFY, kind=kind, path=path, name=name, sha256=sha256
     )
-
-
-def _digest(files: ProjectFiles, path: str) -> str:
-    return digest(files.read(path))

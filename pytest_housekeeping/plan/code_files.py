@@ -11,7 +11,6 @@ from pytest_housekeeping.declarations.settings import SETTINGS
 from pytest_housekeeping.model import CodeFile
 from pytest_housekeeping.sql.folder import all_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import digest
 
 _CONFTEST = "conftest.py"
 
@@ -66,7 +65,7 @@ def _conftests(config: Config) -> Iterator[str]:
 
 def _there(files: ProjectFiles, paths: Sequence[str]) -> tuple[CodeFile, ...]:
     return tuple(
-        CodeFile(path=path, sha256=digest(files.read(path)))
+        CodeFile(path=path, sha256=files.digest(path))
         for path in sorted(set(paths))
         if files.has(path)
     )

@@ -12,7 +12,6 @@ from pytest_housekeeping.sql.layouts.layout import Entry
 from pytest_housekeeping.sql.layouts.numbered import same_version
 from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import digest
 
 
 def given_paths(config: Config, sources: ProjectFiles) -> frozenset[str]:
@@ -29,7 +28,7 @@ def given_past(config: Config, sources: ProjectFiles) -> Sequence[AppliedFile]:
     return [
         AppliedFile(
             path=entry.path,
-            sha256=digest(sources.read(entry.path)),
+            sha256=sources.digest(entry.path),
             kind=entry.kind,
             commit="",
             segment=number,

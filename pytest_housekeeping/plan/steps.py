@@ -77,9 +77,8 @@ def rehearse_step(file: SqlFile, segment: int, *, drops: bool = False) -> Step:
 
 def result_step(segment: int, last: int) -> Step:
     """What the batch of a segment has made of the copy: measured, and dumped and restored."""
-    count = f"[{segment}/{last}]" if last > 1 else ""
     return Step(
-        id=f"{REHEARSE}::{RESULT}{count}",
+        id=f"{REHEARSE}::{RESULT}{_count(segment, last)}",
         phase=Phase.REHEARSE,
         kind=Kind.REHEARSAL,
         name=RESULT,
@@ -142,9 +141,8 @@ def style_steps(
 
 def promote_step(segment: int, last: int) -> Step:
     """The COMMIT of a segment."""
-    count = f"[{segment}/{last}]" if last > 1 else ""
     return Step(
-        id=f"{PROMOTE}{count}",
+        id=f"{PROMOTE}{_count(segment, last)}",
         phase=Phase.PROMOTE,
         kind=Kind.PROMOTE,
         name=PROMOTE,
@@ -157,10 +155,9 @@ def after_steps(segment: int, last: int, *, names: Iterable[str] = (SCHEMA,)) ->
 
     It belongs to the next segment, whose COMMIT waits for it.
     """
-    count = f"[{segment}/{last}]" if last > 1 else ""
     for name in names:
         yield Step(
-            id=f"after::{name}{count}",
+            id=f"after::{name}{_count(segment, last)}",
             phase=Phase.AFTER,
             kind=Kind.AFTER,
             name=name,
@@ -217,3 +214,8 @@ def digest_of(
     lines += [f"code {file.path} {file.sha256}" for file in code]
     lines += proved_settings(config)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _count(segment: int, last: int) -> str:
+    """Behind the name of what stands in each segment, where there are several."""
+    return f"[{segment}/{last}]" if last > 1 else ""

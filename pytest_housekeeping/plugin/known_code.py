@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import marshal
 import sys
-from hashlib import sha256
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -22,6 +21,7 @@ from _pytest.assertion.rewrite import rewrite_asserts
 from pytest_housekeeping.checks.json_cache import default_folder, read_entries, write_entries
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.sql.text import digest
 
 # The last form of marshal in which equal code has equal bytes, wherever it was loaded from.
 _WITHOUT_REFERENCES = 2
@@ -40,7 +40,7 @@ class KnownCode:
     def __init__(self, config: Any, *, top: str, folder: Path | None) -> None:
         self._config = config
         self._of = f"{sys.version} {sys.flags.optimize} pytest {pytest.__version__}"
-        self._file = folder / f"{_digest(f'{self._of} {top}'.encode())}.json" if folder else None
+        self._file = folder / f"{digest(f'{self._of} {top}'.encode())}.json" if folder else None
         self._known = read_entries(self._file) if self._file else {}
         self._used: dict[str, int] = {}
         self.asked = False
@@ -54,7 +54,7 @@ class KnownCode:
         hooked = bool(self._config.getini(_HOOK))
         bytecode = marshal.dumps(code, _WITHOUT_REFERENCES)
         asked = f"{self._of} {hooked} {len(data)} ".encode()
-        key = _digest(asked + data + bytecode)
+        key = digest(asked + data + bytecode)
         if key not in self._known:
             self.asked = True
             if not _compiles_to(data, code, self._config):
@@ -73,10 +73,6 @@ class KnownCode:
 def kept_in(mode: Mode) -> Path | None:
     """Where answers are kept; where a real database is at stake, the compiler is asked again."""
     return default_folder("python") if rules_of(mode).throwaway else None
-
-
-def _digest(data: bytes) -> str:
-    return sha256(data).hexdigest()
 
 
 def _compiles_to(data: bytes, code: CodeType, config: Any) -> bool:

@@ -16,7 +16,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.server.kept_folders import build_facts, is_ours
-from pytest_housekeeping.sql.text import digest, digest_of_facts
+from pytest_housekeeping.sql.text import digest_of_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def facts_of_staging(config: Config, plan: Plan) -> list[object]:
         this_tool(),
         build_facts(config.server, config.server_version),
         asdict(replace(config, root=Path())),
-        [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
+        [(path, plan.sources.digest(path)) for path in plan.bootstrap],
     ]
 
 

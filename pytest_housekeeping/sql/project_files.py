@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from pytest_housekeeping.sql.path_names import on_disk
+from pytest_housekeeping.sql.text import digest
 
 _Answer = TypeVar("_Answer")
 
@@ -47,6 +48,10 @@ class ProjectFiles:
         if isinstance(content, OSError):
             raise content.with_traceback(None)
         return content
+
+    def digest(self, path: str) -> str:
+        """The sha256 of its bytes. Raises OSError where it cannot be read."""
+        return digest(self.read(path))
 
     def has(self, path: str) -> bool:
         """Whether there is such a file, readable or not."""

@@ -38,7 +38,7 @@ def _flyway(config: Config, files: ProjectFiles, entry: Entry) -> str:
 
 
 def _sha256(_: Config, files: ProjectFiles, entry: Entry) -> str:
-    return hashlib.sha256(files.read(entry.path)).hexdigest()
+    return files.digest(entry.path)
 
 
 def _sqlx(_: Config, files: ProjectFiles, entry: Entry) -> str:

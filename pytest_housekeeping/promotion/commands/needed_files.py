@@ -18,7 +18,6 @@ from pytest_housekeeping.promotion.repository.applied import FILES
 from pytest_housekeeping.sql.folder import sql_paths
 from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN, layout_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import digest
 
 _WHY = "what a deployment of it would need has to be known before it is made"
 
@@ -82,8 +81,7 @@ def needed_files(repository: Repository, config: Config, name: str) -> NeededFil
         if layout_of(there).name == OWN:  # a name that does not fit is no file less
             paths += sources.find(there.migrations_folder, "*.sql")
         files = tuple(
-            NeededFile(path=path, sha256=digest(sources.read(path)))
-            for path in dict.fromkeys(paths)
+            NeededFile(path=path, sha256=sources.digest(path)) for path in dict.fromkeys(paths)
         )
     if not files:
         raise MisuseError(

@@ -23,7 +23,7 @@ from pytest_housekeeping.sql.parse import same_meaning
 from pytest_housekeeping.sql.password_literals import holds_password
 from pytest_housekeeping.sql.path_names import on_disk, whole_of
 from pytest_housekeeping.sql.problems import Problem
-from pytest_housekeeping.sql.text import decode, digest, excerpt, origin
+from pytest_housekeeping.sql.text import decode, excerpt, origin
 
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.code.readers import Extraction
@@ -157,7 +157,7 @@ def _edited(context: RunContext) -> Iterable[Finding]:
         if not sources.has(applied.path):
             said = "was promoted and is no longer there"
             yield error("history-removed", applied.path, said, back)
-        elif digest(sources.read(applied.path)) != applied.sha256 and _rewritten(context, applied):
+        elif sources.digest(applied.path) != applied.sha256 and _rewritten(context, applied):
             yield error(
                 "history-edited",
                 applied.path,
@@ -165,7 +165,7 @@ def _edited(context: RunContext) -> Iterable[Finding]:
                 " (line endings, or a filter)",
                 checkout_fix(context.source),
             )
-        elif digest(sources.read(applied.path)) != applied.sha256:
+        elif sources.digest(applied.path) != applied.sha256:
             yield error(
                 "history-edited",
                 applied.path,

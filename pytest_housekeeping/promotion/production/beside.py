@@ -26,7 +26,6 @@ from pytest_housekeeping.sql.layouts.known import layout_of
 from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import digest
 
 
 def tools_past(config: Config, sources: ProjectFiles, connection: Connection) -> ToolsPast | None:
@@ -45,7 +44,7 @@ def tools_past(config: Config, sources: ProjectFiles, connection: Connection) ->
         partial(elsewhere, config, sources),
     )
     files = tuple(
-        AppliedFile(path=path, sha256=digest(sources.read(path)), kind=kinds[path], commit="")
+        AppliedFile(path=path, sha256=sources.digest(path), kind=kinds[path], commit="")
         for path in found.paths
     )
     tool = layout_of(config).tool

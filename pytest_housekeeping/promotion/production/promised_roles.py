@@ -12,7 +12,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.replay import run_bootstrap
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import build_facts
-from pytest_housekeeping.sql.text import digest, digest_of_facts
+from pytest_housekeeping.sql.text import digest_of_facts
 
 # What PostgreSQL has of a role, each as the word of CREATE ROLE that would give it.
 ATTRIBUTES = ", ".join(
@@ -70,7 +70,7 @@ def promised_roles(context: RunContext, server: tuple[str, int]) -> PromisedRole
         build_facts(*server),
         (config.migrator, config.layout, dict(config.session), repr(config.stubs_and_marks)),
         config.platform,
-        [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
+        [(path, plan.sources.digest(path)) for path in plan.bootstrap],
     ]
     key = digest_of_facts(facts) if config.platform or plan.bootstrap else ""
     return PromisedRoles(folder=default_folder("promised-roles"), key=key)

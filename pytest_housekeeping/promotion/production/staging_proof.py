@@ -45,7 +45,6 @@ from pytest_housekeeping.promotion.repository.staging_evidence import (
 )
 from pytest_housekeeping.sql.folder import sql_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit, ToolRecord
@@ -231,7 +230,7 @@ _CHECKS = {
 
 def _digest(sources: ProjectFiles, path: str) -> str:
     try:
-        return digest(sources.read(path))
+        return sources.digest(path)
     except OSError:
         return ""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
     from pytest_housekeeping.config import Config
@@ -30,7 +31,7 @@ def naming(audit: Audit, config: Config, files: Mapping[Path, bytes]) -> Audit:
     return with_artifacts(
         audit,
         [
-            Artifact(path=path, sha256=hashlib.sha256(data).hexdigest())
+            Artifact(path=path, sha256=digest(data))
             for path, data in sorted(named.items())
             if path not in snapshots and path != config.target.pin
         ],

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.journal import SUFFIX
 from pytest_housekeeping.evidence.leftovers import SentTo, leftovers
+from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
@@ -77,5 +77,5 @@ def _named(audit: Audit, folder: Path) -> Iterator[Path]:
     for artifact in (*snapshots, *audit.artifacts):
         name = artifact.path.rpartition("/")[2]
         for path in (folder / name, folder.parent / "incidents" / name):
-            if path.is_file() and sha256(path.read_bytes()).hexdigest() == artifact.sha256:
+            if path.is_file() and digest(path.read_bytes()) == artifact.sha256:
                 yield path

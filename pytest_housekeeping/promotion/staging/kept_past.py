@@ -22,7 +22,7 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord, from_record
 from pytest_housekeeping.sql.folder import bootstrap_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import digest, digest_of_facts
+from pytest_housekeeping.sql.text import digest_of_facts
 
 # Stopping the server, packing and starting it again cost as much.
 WORTH_KEEPING_S = 0.5
@@ -86,7 +86,7 @@ def family_of(config: Config, sources: ProjectFiles) -> str:
     for path in paths:
         # What cannot be read is said when the plan is made.
         with suppress(OSError):
-            bootstrap.append((path, digest(sources.read(path))))
+            bootstrap.append((path, sources.digest(path)))
     return digest_of_facts([__version__, asdict(replace(config, root=Path())), bootstrap])[:16]
 
 
