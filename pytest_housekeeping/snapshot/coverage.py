@@ -26,7 +26,7 @@ class Around(Flag):
 
 # The version of the reading, which is written into a record. A version reads all that the one
 # before read, the same way, and more kinds of objects.
-VERSION = 2
+VERSION = 3
 
 # How the names of objects begin, by what they belong to. What stands nowhere is of the schema. No
 # kind is the beginning of another's name.
@@ -49,9 +49,11 @@ KINDS = {
         "parameter",
         "tablespace",
         "replication origin",
+        "shared label",
     ),
 }
 _SCHEMA_SINCE_2 = ("order of columns", "dependence of")
+_SINCE_3 = ("shared label",)
 # Another major version of the server brings other objects of its own.
 OF_THE_MAJOR = KINDS[Around.SYSTEM]
 
@@ -63,4 +65,6 @@ def beyond(around: Around) -> tuple[str, ...]:
 
 def since(version: int) -> tuple[str, ...]:
     """The kinds that a record of this version of the reading does not hold."""
-    return () if version >= VERSION else (*_SCHEMA_SINCE_2, *beyond(Around.NOTHING))
+    if version < 2:
+        return (*_SCHEMA_SINCE_2, *beyond(Around.NOTHING))
+    return _SINCE_3 if version < VERSION else ()

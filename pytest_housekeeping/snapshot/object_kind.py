@@ -22,6 +22,7 @@ _KINDS = (
     "row type",
     "security label",
     "settings of",
+    "shared label",
     "state of",
     "text search configuration",
     "text search dictionary",

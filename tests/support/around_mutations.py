@@ -199,6 +199,11 @@ AROUND_MUTATIONS = (
         " VALUES ('shop.orders'::regclass, 'pg_class'::regclass, 0, 'own', 'secret')",
         "security label own on table shop.orders",
     ),
+    added(
+        f"{_MODS}INSERT INTO pg_shseclabel"
+        " VALUES ('fp_app'::regrole, 'pg_authid'::regclass, 'own', 'masked')",
+        "shared label own on role fp_app",
+    ),
     changed(
         "UPDATE pg_cast SET castcontext = 'i' WHERE castsource = 'int8'::regtype"
         " AND casttarget = 'int4'::regtype",

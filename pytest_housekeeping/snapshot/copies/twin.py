@@ -39,8 +39,12 @@ from pytest_housekeeping.snapshot.incremental import EVERYTHING, Reading, read_w
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 
 # How a copy is reached cannot be the same, and no check reads it: a subscription's text is a
-# connection with its password, and an extension is made by the superuser who restores it.
-_NOT_COPIED = ("subscription ", "state of extension ", "members of extension ", "tablespace ")
+# connection with its password, an extension is made by the superuser who restores it, and a label
+# needs the module that provides it.
+_NOT_COPIED = (
+    *("subscription ", "state of extension ", "members of extension ", "tablespace "),
+    "shared label ",
+)
 _SYSTEM = ("system ", "digest of system ")
 _BESIDE = "hk_result"
 _COPY_ONLY = f"role {RESTORER}"

@@ -82,4 +82,13 @@ ORIGINS: LiteralString = r"""
 SELECT 'replication origin', quote_ident(roname), '', '', NULL, NULL::text[]
 FROM pg_catalog.pg_replication_origin WHERE roname !~ '^pg_\d+(_\d+)?$'"""
 
-SERVER_QUERIES = (ROLES, MEMBERSHIPS, SETTINGS, PARAMETERS, TABLESPACES, ORIGINS)
+# A module that provides labels may read from one whom to show what: of a role that is masked, say.
+SHARED_LABELS: LiteralString = """
+SELECT 'shared label', l.provider || ' on ' || i.type || ' ' || i.identity,
+    CASE WHEN i.type = 'role' THEN 'role ' || i.identity ELSE '' END, l.label, NULL, NULL::text[]
+FROM pg_catalog.pg_shseclabel AS l
+CROSS JOIN LATERAL pg_identify_object(l.classoid, l.objoid, 0) AS i
+WHERE l.classoid <> 'pg_catalog.pg_database'::regclass OR l.objoid = (
+    SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"""
+
+SERVER_QUERIES = (ROLES, MEMBERSHIPS, SETTINGS, PARAMETERS, TABLESPACES, ORIGINS, SHARED_LABELS)

@@ -9,13 +9,13 @@ import pytest
 
 from pytest_housekeeping.snapshot import Fingerprint, SchemaObject, diff, from_json, to_json
 from pytest_housekeeping.snapshot.changed_lines import before_and_after
-from pytest_housekeeping.snapshot.coverage import KINDS, Around, beyond, since
+from pytest_housekeeping.snapshot.coverage import KINDS, VERSION, Around, beyond, since
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import in_common, listed
 
 
 def _read(
-    *objects: tuple[str, str] | tuple[str, str, str], version: int = 2, major: int = 16
+    *objects: tuple[str, str] | tuple[str, str, str], version: int = VERSION, major: int = 16
 ) -> Fingerprint:
     """A fingerprint of objects by name, text and, where it matters, what they go with."""
     entries = (
@@ -135,9 +135,17 @@ def test_a_record_of_an_earlier_version_is_compared_in_what_it_read() -> None:
     assert in_common(now, now)[2] == ""
 
 
+def test_a_record_of_the_version_before_lacks_the_labels_alone() -> None:
+    label = ("shared label anon on role app", "MASKED")
+    now, recorded = _read(("role app", "LOGIN"), label), _read(("role app", "NOLOGIN"), version=2)
+    before, after, said = in_common(recorded, now)
+    assert said == "what an earlier version did not read: shared label"
+    assert listed(diff(before, after)) == "role app: NOLOGIN → LOGIN"
+
+
 def test_a_record_of_a_later_version_is_none_that_can_be_read() -> None:
-    known = json.loads(to_json(_read())) | {"format": 3}
-    with pytest.raises(Exception, match="format 3"):
+    known = json.loads(to_json(_read())) | {"format": VERSION + 1}
+    with pytest.raises(Exception, match=f"format {VERSION + 1}"):
         from_json(json.dumps(known))
 
 
