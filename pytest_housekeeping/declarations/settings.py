@@ -22,6 +22,7 @@ from pytest_housekeeping.declarations.targets import TABLE, chosen, read_targets
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.declarations.window import read_window
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.sql.layouts.in_code import without_sql
 from pytest_housekeeping.sql.platforms import PLATFORMS
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -285,7 +286,9 @@ def _misplaced(config: Config, key: str, *, needed: bool) -> Iterator[str]:
     elif needed and not (config.root / value).is_dir():
         if key == "sql" and config.migrations and value == Config.sql:
             return  # the tool's files lie elsewhere, and nothing lies beside them
-        yield f"{key} = {getattr(config, key)!r}: there is no such folder"
+        said = key == "sql" and value == Config.sql
+        beside = without_sql(ProjectFiles(config.root)) if said else ""
+        yield f"{key} = {value!r}: there is no such folder{beside}"
 
 
 def _leads_out(path: str) -> bool:

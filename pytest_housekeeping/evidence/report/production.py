@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import PRODUCTION
+from pytest_housekeeping.evidence.model.steps import NOT_UNDONE
 from pytest_housekeeping.evidence.report.display import byte_size, plural
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome
 
@@ -48,6 +49,9 @@ def applied_told(applied: AppliedNowRecord) -> str:
 
 def way_back(audit: Audit) -> Iterator[str]:
     """How each pending migration can be undone."""
+    if audit.plan.records_only:
+        yield NOT_UNDONE
+        return
     for each in audit.production.way_back:
         yield f"{each.path}: {each.how}: {each.said}"
 
@@ -98,7 +102,7 @@ def plan_view(audit: Audit) -> PlanView:
         command=promote_command(audit),
         pending=tuple(pending(audit)),
         applied=audit.production.applied,
-        way_back=audit.production.way_back,
+        way_back=() if audit.plan.records_only else audit.production.way_back,
     )
 
 

@@ -9,5 +9,5 @@
 - ``psql``, ``enclosing``: what stands in files of any tool and is no statement of the batch.
 - ``parts``: a file of which each statement that no transaction can hold is a step of its own.
 - ``read``: a file of a project as its layout reads it.
-- ``detect``: which tool's files are in a project.
+- ``detect``: which tool's files are in a project; ``in_code``: which one's, where they are no SQL.
 """

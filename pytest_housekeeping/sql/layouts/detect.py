@@ -62,7 +62,9 @@ class FoundLayout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Folder:
+class Folder:
+    """A folder of a project, with the names of what is in it."""
+
     path: str
     files: tuple[str, ...]
     folders: tuple[str, ...]
@@ -81,7 +83,7 @@ class _Folder:
 def found_layouts(files: ProjectFiles) -> tuple[FoundLayout, ...]:
     """Every tool whose migrations are in a project, each with its folder; and the folders of plain
     numbered files, as ``own``. Nothing is refused: two tools may be named for one folder."""
-    found = [each for folder in _walk(files) for each in _tools_of(folder)]
+    found = [each for folder in walk(files) for each in _tools_of(folder)]
     layouts = dict.fromkeys(each.layout for each in found)
     merged = [each for name in layouts for each in _merged(e for e in found if e.layout == name)]
     tools = {each.folder for each in merged if each.layout != "own"}
@@ -93,7 +95,7 @@ def layouts_in(files: ProjectFiles, path: str) -> tuple[FoundLayout, ...]:
     top = files.root / path
     if not top.is_dir():
         return ()
-    return tuple(_merged(each for folder in _walk(files, path) for each in _tools_of(folder)))
+    return tuple(_merged(each for folder in walk(files, path) for each in _tools_of(folder)))
 
 
 def the_one(found: Iterable[FoundLayout]) -> FoundLayout | None:
@@ -112,11 +114,12 @@ def the_one(found: Iterable[FoundLayout]) -> FoundLayout | None:
     return tools[0] if tools else None
 
 
-def _walk(files: ProjectFiles, path: str = "") -> Iterator[_Folder]:
+def walk(files: ProjectFiles, path: str = "") -> Iterator[Folder]:
+    """The folders of a project in which its migrations may be, top down."""
     for place, folders, names in os.walk(files.root / path):
         folders[:] = sorted(f for f in folders if f not in _ELSEWHERE and not f.startswith("."))
         relative = Path(place).relative_to(files.root).as_posix()
-        yield _Folder(
+        yield Folder(
             path="" if relative == "." else relative,
             files=tuple(sorted(names)),
             folders=tuple(folders),
@@ -125,7 +128,7 @@ def _walk(files: ProjectFiles, path: str = "") -> Iterator[_Folder]:
         )
 
 
-def _tools_of(folder: _Folder) -> Iterator[FoundLayout]:
+def _tools_of(folder: Folder) -> Iterator[FoundLayout]:
     marks = {layout: mark for layout, of in _MARKS.items() if (mark := of(folder))}
     if len(marks) > 1:
         marks.pop("atlas", None)  # it keeps its sum beside files in the form of other tools too
@@ -136,17 +139,17 @@ def _tools_of(folder: _Folder) -> Iterator[FoundLayout]:
         yield FoundLayout(layout="own", folder=folder.path, mark=folder.of(plain[0]))
 
 
-def _named(pattern: re.Pattern[str]) -> Callable[[_Folder], str]:
-    def mark(folder: _Folder) -> str:
+def _named(pattern: re.Pattern[str]) -> Callable[[Folder], str]:
+    def mark(folder: Folder) -> str:
         return next((folder.of(name) for name in folder.sql if pattern.fullmatch(name)), "")
 
     return mark
 
 
-def _said(tool: str) -> Callable[[_Folder], str]:
+def _said(tool: str) -> Callable[[Folder], str]:
     """By what stands in the files: in each of them, for a single one may have strayed here."""
 
-    def mark(folder: _Folder) -> str:
+    def mark(folder: Folder) -> str:
         paths = (folder.of(name) for name in folder.sql if number_of(name))
         first = next(paths, "")
         says = _CONTENT[tool].search
@@ -165,34 +168,34 @@ def _bytes(files: ProjectFiles, path: str) -> bytes:
         return b""
 
 
-def _file(name: str) -> Callable[[_Folder], str]:
+def _file(name: str) -> Callable[[Folder], str]:
     return lambda folder: folder.of(name) if name in folder.files else ""
 
 
-def _prisma(folder: _Folder) -> str:
+def _prisma(folder: Folder) -> str:
     lock = _file("migration_lock.toml")(folder)
     return lock or folder.holding("migration.sql")
 
 
-def _supabase(folder: _Folder) -> str:
+def _supabase(folder: Folder) -> str:
     ends = f"/{folder.path}".endswith("/supabase/migrations")
     return _named(_NUMBERED)(folder) if ends else ""
 
 
-def _golang_migrate(folder: _Folder) -> str:
+def _golang_migrate(folder: Folder) -> str:
     return "" if _uses_sqlx(folder) else _named(_UP)(folder)
 
 
-def _sqlx(folder: _Folder) -> str:
+def _sqlx(folder: Folder) -> str:
     return _named(_NUMBERED)(folder) if folder.sql and _uses_sqlx(folder) else ""
 
 
-def _drizzle(folder: _Folder) -> str:
+def _drizzle(folder: Folder) -> str:
     path = folder.of(JOURNAL)
     return path if "meta" in folder.folders and folder.project.has(path) else ""
 
 
-def _uses_sqlx(folder: _Folder) -> bool:
+def _uses_sqlx(folder: Folder) -> bool:
     """Whether the package that the folder belongs to, or the workspace, names it."""
     place = folder.path
     while True:
@@ -237,7 +240,7 @@ def _below(path: str, other: str) -> bool:
     return path != other and (other == "" or path.startswith(f"{other}/"))
 
 
-_MARKS: dict[str, Callable[[_Folder], str]] = {
+_MARKS: dict[str, Callable[[Folder], str]] = {
     "flyway": _named(_FLYWAY),
     "goose": _said("goose"),
     "dbmate": _said("dbmate"),

@@ -13,6 +13,7 @@ import pytest
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.model.batch import AccessRecord
+from pytest_housekeeping.evidence.model.steps import NOT_UNDONE
 from pytest_housekeeping.evidence.report.access_matrix import access_matrix
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.github import step_summary
@@ -23,8 +24,10 @@ from pytest_housekeeping.evidence.report.opening import (
     opening,
     web_address,
 )
+from pytest_housekeeping.evidence.report.production import way_back
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.evidence.report.timeline import timeline
+from pytest_housekeeping.evidence.run_entry import entry_of
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, StepResult
 from support.evidence_samples import DOES, RLS, facts, failed_sample, sample
 from support.report_page import DIFFERENCE, SQL, large_audit, rich_audit, write_page
@@ -99,9 +102,10 @@ def test_files_of_a_baseline_are_recorded_and_not_applied() -> None:
     assert files_title(audit) == "1 file applied"
     shown = audit.plan.steps[0].model_copy(update={"id": "precheck::baseline"})
     plan = audit.plan.model_copy(update={"steps": (shown, *audit.plan.steps)})
-    assert files_title(audit.model_copy(update={"plan": plan})) == (
-        "1 file recorded, none of them run"
-    )
+    baseline = audit.model_copy(update={"plan": plan})
+    assert files_title(baseline) == "1 file recorded, none of them run"
+    # What could not be undone one by one is said once.
+    assert list(way_back(baseline)) == list(entry_of(baseline, ()).way_back) == [NOT_UNDONE]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import pytest
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.drizzle import moments_of
+from pytest_housekeeping.sql.layouts.in_code import without_sql
 from pytest_housekeeping.sql.layouts.layout import Ground
 from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
-from support.layout_ground import numbered, read_layout
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.layout_ground import numbered, read_layout, write
 
 CARGO = {"Cargo.toml": '[dependencies]\nsqlx = "0.8"\n'}
 
@@ -250,3 +252,24 @@ def test_a_journal_that_does_not_fit_is_refused(
     tmp_path: Path, said: dict[str, str], told: str
 ) -> None:
     assert told in read_layout(tmp_path, numbered("d/0000_a.sql") | said).errors
+
+
+@pytest.mark.parametrize(
+    ("path", "tool"),
+    [
+        ("db/migrate/20240101000000_a.rb", "Rails"),
+        ("apps/shop/priv/repo/migrations/20240101000000_a.exs", "Ecto"),
+        ("alembic.ini", "Alembic"),
+        ("shop/migrations/0001_initial.py", "Django"),
+        ("database/migrations/2024_01_01_000000_a.php", "Laravel"),
+        ("Shop/Migrations/20240101000000_A.cs", "Entity Framework"),
+        ("src/main/resources/db/changelog/db.changelog-master.xml", "Liquibase"),
+        ("src/migrations/1704067200000-A.ts", "Knex, TypeORM or Sequelize"),
+        ("a/CHANGELOG.md", ""),
+        ("tests/migrations/0001_initial.py", ""),
+    ],
+)
+def test_migrations_in_code_are_told_by_their_tool(tmp_path: Path, path: str, tool: str) -> None:
+    write(tmp_path, {path: ""})
+    told = without_sql(ProjectFiles(tmp_path))
+    assert told.startswith(f", and {path} is of {tool}, " if tool else ", and no other tool's")
