@@ -21,6 +21,7 @@ from pytest_housekeeping.promotion.staging.known_result import (
 )
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
 DUMP = b"""\\restrict abc
@@ -58,7 +59,7 @@ class Ground:
                 raise met
             return BackupProof(objects=3, server_major=16, limits=("a limit",))
 
-        sources = SimpleNamespace(read=lambda _: self.bootstrap)
+        sources = ProjectFiles(Path(), read=lambda _: self.bootstrap)
         context: Any = SimpleNamespace(
             plan=SimpleNamespace(sources=sources, bootstrap=("sql/bootstrap/roles.sql",)),
             config=Config(root=Path("/project"), **(self.config or {})),

@@ -29,6 +29,7 @@ _QUOTED_BEFORE = {
     ("checks/rls/planner/own_rows_policy.py", "name"),
     ("checks/rls/scope.py", "each.table"),
     ("checks/rls/proofs/isolation_attempts.py", "name"),
+    ("checks/rls/proofs/own_changes.py", "name"),
     ("sql/repeatable.py", "name"),
 }
 
