@@ -82,6 +82,11 @@ def read_address(environment: Mapping[str, str], target: Target) -> Address:
     sslmode, sslrootcert = map(target.variable, _OPTIONAL)
     problems = []
     host, port, certificate = given["PGHOST"], given["PGPORT"], given["PGSSLROOTCERT"]
+    if "," in host:
+        problems.append(
+            f"{target.variable('PGHOST')} = {host!r} names several servers, and each connection of"
+            " a run could lead to another one of them"
+        )
     if not port.isdecimal() or not 0 < int(port) < 65536:
         problems.append(f"{target.variable('PGPORT')} = {port!r} is no port")
     default = "verify-full" if certificate else "prefer" if is_local(host) else "require"
@@ -96,8 +101,9 @@ def read_address(environment: Mapping[str, str], target: Target) -> Address:
     if problems:
         raise MisuseError(
             "; ".join(problems),
-            why="data and credentials could be read or changed on the way",
-            fix=f"sslmode require at least; verify-full with {sslrootcert} is better",
+            why="data and credentials could be read or changed on the way, or go elsewhere",
+            fix=f"one host and its port; sslmode require at least, verify-full with {sslrootcert}"
+            " is better",
         )
     return Address(
         host=host,

@@ -50,6 +50,8 @@ def test_a_remote_connection_in_the_clear_is_refused(mode: str) -> None:
         ({"PGPORT_PROD": "70000"}, "is no port"),
         ({"PGPORT_PROD": "five"}, "is no port"),
         ({"PGSSLMODE_PROD": "requires"}, "is none of"),
+        ({"PGHOST_PROD": "db.example.org,10.0.0.1"}, "names several servers"),
+        ({"PGHOST_PROD": "/tmp,db.example.org", "PGSSLMODE_PROD": "disable"}, "several servers"),
     ],
 )
 def test_what_is_wrong_is_named(change: dict[str, str], words: str) -> None:
