@@ -19,7 +19,8 @@ from pytest_housekeeping.sql.text import MARK
 UNSHOWN = "the file holds a password as text, so nothing of it is shown"
 # Where it is in no file that is at hand: an earlier one has put it into a function, say.
 _QUOTED = "what the server says quotes a password, so nothing of it is shown"
-_HINTS = ("password", "passwd", "passphrase", "pwd", "secret", "://", "crypt", "hmac")
+_HINTS = ("password", "passwd", "passphrase", "pwd", "secret", "://", "crypt", "hmac", "pass", "pw")
+_HINTS_OF_KEYS = ("apikey", "api_key", "token", "bearer", "basic", "-u", "--user")
 _LEAST = 8
 _DEPTH = 4
 _IN_A_URL = re.compile(r"(?<=[a-z0-9])://[^\s/@:'\"]*+:([^\s/@'\"]++)@", re.IGNORECASE)
@@ -42,7 +43,13 @@ _CONNECTION = re.compile(
     r"\A\s*+\w++\s*+=(?!=)|://|\b(?:host|hostaddr|port|dbname|user|sslmode)\s*+=", re.IGNORECASE
 )
 _PAIRS = re.compile(r"\s*+(?:\w++\s*+=\s*+(?:'[^']*+'|[^\s'\";=(]++)\s*+)++")
-_IN_A_PART = re.compile(rf"(?<![\w-])\w*?{NAME}=([^\s'\";&,]++)", re.IGNORECASE)
+_IN_A_PART = re.compile(
+    rf"(?<![\w-])\w*?{NAME}(?:=|:[ \t]+|[ \t]+is[ \t]+)([^\s'\";&,]++)", re.IGNORECASE
+)
+# What a program or a request is handed: curl -u somebody:x, Authorization: Bearer x.
+_HANDED_OVER = re.compile(
+    r"(?:(?<!\S)(?:-u|--user)[ =]*+[^\s:'\"]++:|\b(?:Bearer|Basic) +)([^\s'\";,]++)", re.IGNORECASE
+)
 _IN_A_CONNECTION = re.compile(rf"{NAME}\s*+=>?\s*+(?:'([^']++)'|([^\s'\"]++))", re.IGNORECASE)
 # What a comment says of a password column.
 _DESCRIBES = re.compile(
@@ -89,7 +96,7 @@ def seen_passwords(texts: Iterable[str]) -> frozenset[str]:
 
 def _literals(text: str, depth: int = 0) -> Iterator[str]:
     low = text.lower()
-    if not any(word in low for word in _HINTS):
+    if not any(word in low for word in (*_HINTS, *_HINTS_OF_KEYS)):
         return  # nearly every text
     if depth == 0:
         yield from (match[1] for match in _IN_A_URL.finditer(text) if is_value(match[1]))
@@ -118,9 +125,9 @@ def _inside(token: LiteralToken, depth: int) -> Iterator[str]:
                     yield value
     elif token.is_string and not token.body:
         # A part of one that is put together, or one behind a few words.
-        for match in _IN_A_PART.finditer(token.text):
-            if looks_like_a_secret(match[1]):
-                yield match[1]
+        yield from filter(looks_like_a_secret, _IN_A_PART.findall(token.text))
+    if token.is_string and not token.body:
+        yield from filter(looks_like_a_secret, _HANDED_OVER.findall(token.text))
     if token.kind in ("comment", "string", "name") and depth < _DEPTH:
         yield from _literals(token.text, depth + 1)
 

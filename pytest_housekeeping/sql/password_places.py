@@ -10,8 +10,11 @@ from pytest_housekeeping.sql.literal_tokens import LiteralToken
 Tokens = Sequence[LiteralToken]
 
 # What a name of a password ends with: password_hash and password_encryption name none.
-NAME = r"(?:password|passwd|passphrase|pwd|secret(?:_?(?:access_?)?key)?)\d*+"
-ENDS = re.compile(rf"{NAME}\Z", re.IGNORECASE)
+NAME = (
+    r"(?:password|passwd|passphrase|pwd|secret(?:_?(?:access_?)?key)?|api_?key"
+    r"|(?:access|auth|bearer|refresh|api)_?token)\d*+"
+)
+ENDS = re.compile(rf"(?:{NAME}|(?:\A|[._])(?:pass|pw))\Z", re.IGNORECASE)
 FLAG = re.compile(r"(?:\A|[._])(?:is|has|needs|requires|no|with)_", re.IGNORECASE)
 _HOLDER = re.compile(
     r"%(?:\d+\$)?[A-Z]?|\$\d+|\$\{.*|\{.*|<.*>|:\w+|[*.•…?_\s-]*|x{3,}"
@@ -77,6 +80,8 @@ def strings_for_passwords(tokens: Tokens) -> Iterator[str]:
         if token.kind in ("word", "name"):
             if ENDS.search(token.text) and not FLAG.search(token.text):
                 yield from _behind_a_name(tokens, at)
+                if at > 1 and tokens[at - 1].text == "as" and tokens[at - 2].is_string:
+                    yield from literals_from(tokens, at - 2)
             if token.kind == "word":
                 yield from _argument(tokens, at)
                 yield from _in_a_list(tokens, at)

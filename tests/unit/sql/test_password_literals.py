@@ -35,6 +35,12 @@ SEEN = [
     "-- postgres://app:PW@h/d",
     "/* password: PW */",
 ]
+# Seen where they look like a secret.
+HANDED_OVER = [
+    f"COPY t FROM PROGRAM 'curl -u app:{UNMISTAKABLE} https://h/x'",
+    f"COMMENT ON ROLE app IS 'the password is {UNMISTAKABLE}'",
+    f"SELECT http_post('h', 'Authorization: Bearer {UNMISTAKABLE}')",
+]
 ONLY_KNOWN_TO_BE_THERE = [
     "DO $$BEGIN EXECUTE format('CREATE ROLE app PASSWORD %L', 'PW'); END$$",
     "DO $$BEGIN EXECUTE 'ALTER ROLE app PASSWORD ' || quote_literal('PW'); END$$",
@@ -44,8 +50,18 @@ ONLY_KNOWN_TO_BE_THERE = [
     "UPDATE account SET (name, password) = ('app', 'PW')",
     "INSERT INTO account (password) SELECT 'PW'",
     "EXECUTE 'ALTER ROLE app PASSWORD ''' || 'PW'",
+    "DO $$DECLARE pw text := 'PW'; BEGIN EXECUTE format('ALTER ROLE a PASSWORD %L', pw); END$$",
+    "SELECT sign_in(pass => 'PW')",
+    "SELECT 'app' AS name, 'PW' AS password",
+    "SET app.api_key = 'PW'",
+    "CREATE SERVER s FOREIGN DATA WRAPPER f OPTIONS (access_token 'PW')",
+    *HANDED_OVER,
 ]
 NONE = [
+    "COMMENT ON COLUMN account.password IS 'a password is required, and the token: a word'",
+    "CREATE TABLE quiz (bypass text DEFAULT 'yes', api_keys int, tokens text DEFAULT 'none')",
+    "COPY t FROM PROGRAM 'gunzip -u a'",
+    "SELECT 'Basic English', 'bearer of news'",
     # How a column is called, by hand and by Prisma, Drizzle and Rails.
     "CREATE TABLE account (password text NOT NULL, id int)",
     'CREATE TABLE "User" ("password" TEXT)',
