@@ -1,14 +1,15 @@
 """What may move without voiding a proof: `may_move` in the settings names it, and says why.
 
 The extension that a provider updates, the partitions that a scheduler makes, the logins that a
-vault hands out. Nothing else can be declared: a policy that may move would be changed unseen.
+vault hands out, the schema that an application makes for each tenant. Nothing else can be declared:
+a policy that may move would be changed unseen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-PARTITIONS, LOGINS = "partitions of ", "logins in "
+PARTITIONS, LOGINS, SCHEMAS = "partitions of ", "logins in ", "schemas like "
 # What operating a server changes, by the first words of its name in a difference.
 _OF_OPERATION = (
     "extension ",
@@ -21,6 +22,7 @@ _OF_OPERATION = (
     "state of materialized view ",
     PARTITIONS,
     LOGINS,
+    SCHEMAS,
 )
 
 

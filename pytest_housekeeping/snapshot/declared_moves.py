@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pytest_housekeeping.declarations.may_move import LOGINS, PARTITIONS
+from pytest_housekeeping.declarations.may_move import LOGINS, PARTITIONS, SCHEMAS
+from pytest_housekeeping.snapshot.alike_schemas import alike_schemas
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.roles_elsewhere import (
@@ -44,14 +45,18 @@ def split_declared(before: Fingerprint, after: Fingerprint, may_move: Mapping[st
     if not differences:
         return Moves(others=(), declared=())
     old = {entry.name: entry for entry in before.entries}
-    entries = old | {entry.name: entry for entry in after.entries}
+    new = {entry.name: entry for entry in after.entries}
+    entries = old | new
+    alike = {Change.REMOVED: _alike(may_move, old), Change.ADDED: _alike(may_move, new)}
     memberships = Memberships.of(entries)
     elsewhere = roles_of_elsewhere(differences, entries, memberships)
     others, declared = [], []
     for each in differences:
         if {each.name, f"role {memberships.group(each.name)}"} & elsewhere:
             continue
-        name = next((n for n in may_move if _covers(n, each, entries, old, memberships)), None)
+        name = alike.get(each.change, {}).get(each.name) or next(
+            (n for n in may_move if _covers(n, each, entries, old, memberships)), None
+        )
         if name is None:
             others.append(each)
         else:
@@ -67,15 +72,39 @@ def without_declared(schema: Fingerprint, may_move: Mapping[str, str]) -> Finger
     entries = {entry.name: entry for entry in schema.entries}
     memberships = Memberships.of(entries)
 
+    alike = _alike(may_move, entries)
+
     def moves(entry: SchemaObject) -> bool:
         name: str | None = entry.name
         while name in entries:
-            if any(_may_come(declared, name, entries, memberships) for declared in may_move):
+            if name in alike or any(
+                _may_come(declared, name, entries, memberships) for declared in may_move
+            ):
                 return True
             name = entries[name].parent
         return False
 
     return replace(schema, entries=tuple(each for each in schema.entries if not moves(each)))
+
+
+def _alike(may_move: Mapping[str, str], entries: Mapping[str, SchemaObject]) -> Mapping[str, str]:
+    """The schemas that may come and go, by what declares them."""
+    likes = (name for name in may_move if name.startswith(SCHEMAS))
+    return {
+        schema: name
+        for name in likes
+        for schema in alike_schemas(name.removeprefix(SCHEMAS), entries)
+    }
+
+
+def without_alike(
+    differences: Iterable[Difference], there: Fingerprint, may_move: Mapping[str, str]
+) -> tuple[Difference, ...]:
+    """The differences but for whole schemas that are there as ``may_move`` lets them come."""
+    alike = _alike(may_move, {entry.name: entry for entry in there.entries})
+    return tuple(
+        each for each in differences if each.change is not Change.ADDED or each.name not in alike
+    )
 
 
 def _may_come(

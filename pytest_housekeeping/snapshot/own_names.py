@@ -19,16 +19,15 @@ from psycopg import sql
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.snapshot.coverage import KINDS, Around, beyond
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.renamed_objects import WORD, with_names
 from pytest_housekeeping.snapshot.same_changes import SchemaChange
 
 T = TypeVar("T")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
-_WORD = re.compile(r'"(?:[^"]|"")*"|[\w$-]+')
 _AROUND = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
 _SERVER = tuple(f"{kind} " for kind in KINDS[Around.SERVER])
 # PostgreSQL has no text with a NUL: a mark is in none.
 _MARK = "\0{}\0"
-_GRANT = re.compile(r"grant .+ by .+")
 
 
 def group_schema(schema: Fingerprint, database: str, target: Target) -> str:
@@ -54,7 +53,7 @@ def with_marks(schema: Fingerprint, target: Target) -> Fingerprint:
 
     def marked(entry: SchemaObject) -> SchemaObject:
         of_server = f"{entry.name} ".startswith(_SERVER)
-        return _renamed(entry, others if of_server else own)
+        return with_names(entry, others if of_server else own)
 
     return replace(schema, entries=_sorted({marked(entry) for entry in schema.entries}))
 
@@ -68,7 +67,7 @@ def as_here(
         return change
 
     def renamed(schema: Fingerprint) -> Fingerprint:
-        return replace(schema, entries=_sorted([_renamed(e, both) for e in schema.entries]))
+        return replace(schema, entries=_sorted([with_names(e, both) for e in schema.entries]))
 
     return SchemaChange(before=renamed(change.before), after=renamed(change.after))
 
@@ -86,7 +85,7 @@ def called(value: T, names: Mapping[str, str]) -> T:
 
 def _called(value: object, names: Mapping[str, str]) -> object:
     if type(value) is str:
-        return _WORD.sub(lambda found: _word(found[0], names), value)
+        return WORD.sub(lambda found: _word(found[0], names), value)
     if isinstance(value, sql.Identifier):
         parts = (each.replace('""', '"') for each in _QUOTED.findall(value.as_string(None)))
         return sql.Identifier(*(names.get(each, each) for each in parts))
@@ -111,24 +110,6 @@ def _word(word: str, names: Mapping[str, str]) -> str:
     if word.startswith('"'):
         return f'"{names.get(word[1:-1], word[1:-1])}"'
     return names.get(word, word)
-
-
-def _renamed(entry: SchemaObject, names: Mapping[str, str]) -> SchemaObject:
-    if not any(name in entry.name or name in entry.text for name in names):
-        return entry
-
-    def word(found: re.Match[str]) -> str:
-        return names.get(found[0], found[0])
-
-    lines = _WORD.sub(word, entry.text).split("\n")
-    # The grants are the last lines, sorted by what they say.
-    at = len(lines)
-    while at and _GRANT.fullmatch(lines[at - 1]):
-        at -= 1
-    text = "\n".join([*lines[:at], *sorted(lines[at:])])
-    return replace(
-        entry, name=_WORD.sub(word, entry.name), parent=_WORD.sub(word, entry.parent), text=text
-    )
 
 
 def _sorted(entries: Collection[SchemaObject]) -> tuple[SchemaObject, ...]:

@@ -23,6 +23,7 @@ from pytest_housekeeping.promotion.replay import (
     segments_of,
 )
 from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.snapshot.declared_moves import without_alike
 from pytest_housekeeping.snapshot.difference import Difference, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.bootstrap import has_preset
@@ -68,7 +69,11 @@ def _compared(
     preset = has_preset(context.config, context.plan.bootstrap)
     made = _as_superuser(target, throwaway) if preset else None
     replayed, actual = _replayed(context, target, throwaway, texts), _without_history(target)
-    found = diff(replayed.without("database"), actual.without("database"))
+    found = without_alike(
+        diff(replayed.without("database"), actual.without("database")),
+        actual,
+        context.config.may_move,
+    )
     if made is not None:
         platform = of_platform(made, replayed, actual, target.connection.identity().user)
         found = tuple(each for each in found if not platform.owns(each))

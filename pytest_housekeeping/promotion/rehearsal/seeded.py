@@ -6,7 +6,6 @@ Each table that the batch touches, and that production says is not empty, gets m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
+from pytest_housekeeping.promotion.rehearsal.refused_values import refused_for_values
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.standing_rows import StandingTable, tables_with_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
@@ -31,14 +31,8 @@ from pytest_housekeeping.snapshot.copies.spare import SPARE
 from pytest_housekeeping.snapshot.copies.twin import Twin
 from pytest_housekeeping.sql.identifiers import unquoted
 
-# What made-up values can be refused for, and production's own need not be: class 22, data
-# exception, and 23, integrity constraint violation.
-# https://www.postgresql.org/docs/16/errcodes-appendix.html
-_OF_VALUES = ("22", "23")
-_NOT_NULL = "23502"
 # The batch has been here before: what it makes of the whole server is there already.
 _OF_SERVER = ("42710", "42P04")
-_COLUMN = re.compile(r'column "(.+?)" of relation "(.+?)"')
 _MINOR = ("dropped, with its rows", "dropped, with its values", "values are others now")
 
 
@@ -50,6 +44,7 @@ class _Tried:
     columns: frozenset[tuple[str, str]] = frozenset()
     lost: tuple[Loss, ...] = ()
     path: str = ""
+    text: str = ""
     refused: SqlFailed | None = None
     files: int = field(default=0)
 
@@ -137,13 +132,13 @@ def _apply(context: RunContext, rehearsal: Rehearsal, spare: Twin, tried: _Tried
                 files = [(file, context.files.text(file)) for file in batch]
                 if any(file.transaction == "none" for file, _ in files):
                     for file, text in files:
-                        tried.path = file.path
+                        tried.path, tried.text = file.path, text
                         run_text(connection, file.path, text)
                         tried.files += 1
                     continue
                 transaction = begin(connection, context.config)
                 for file, text in files:
-                    tried.path = file.path
+                    tried.path, tried.text = file.path, text
                     transaction.apply(file, text)
                     tried.files += 1
                 transaction.seal()
@@ -208,14 +203,10 @@ def _findings(tried: _Tried, tables: Iterable[StandingTable]) -> Iterator[Findin
 
 def _refusal(tried: _Tried, error: SqlFailed) -> Finding:
     """It went through on the empty copy. Made-up values may be refused where no others would be."""
-    of_values = error.sqlstate[:2] in _OF_VALUES
-    column = _COLUMN.search(error.found) if error.sqlstate == _NOT_NULL else None
-    if column and (column[2], column[1]) not in tried.columns:
-        of_values = False  # a new column, in which no row has anything
     if error.sqlstate in _OF_SERVER:
         detail = "what it makes of the whole server is there from the first copy; not tried further"
         level = Level.WARNING
-    elif of_values:
+    elif refused_for_values(error, tried.text, tried.columns):
         detail = "made-up values were refused; production's own may be others"
         level = Level.WARNING
     else:
