@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from psycopg import sql
@@ -24,7 +25,6 @@ from pytest_housekeeping.checks.rls.expressions.function_bodies import (
 )
 from pytest_housekeeping.checks.rls.expressions.syntax_tree import names_of
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
-from pytest_housekeeping.checks.rls.tables import Policy
 from pytest_housekeeping.checks.rules.evaluation import findings_of
 from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.model import Verdict
@@ -73,12 +73,14 @@ def prove_not_looked_up(connection: Connection, request: ProofRequest) -> Verdic
     tables = request.chosen(request.tables(connection))
     functions = read_context_only(connection).functions
     temporary = _may_make_temporary(connection, request.contract.roles)
+    # Many tables have the same policies: each text is read once.
+    looked_up = cache(partial(_in_text, functions=functions, temporary=temporary))
     found = [
         {"object": policy.object, "detail": each.detail, "fix": each.fix}
         for table in tables
         for policy in table.policies
         if policy.roles
-        for each in dict.fromkeys(_in_policy(policy, functions, temporary=temporary))
+        for each in dict.fromkeys((*looked_up(policy.using), *looked_up(policy.check)))
     ]
     return Verdict(examined=len(tables), findings=findings_of(request.rule, found), unit="tables")
 
@@ -97,14 +99,16 @@ def _may_make_temporary(connection: Connection, roles: Sequence[str]) -> bool:
     return bool(may)
 
 
-def _in_policy(policy: Policy, functions: Functions, *, temporary: bool) -> Iterator[_LookedUp]:
-    for text in (policy.using, policy.check):
-        try:
-            statements = parse(f"SELECT WHERE {text}") if text else ()
-        except ParseError:
-            continue  # what cannot be read is told by the other proofs
-        for each in statements:
-            yield from _below(each.stmt, functions, None, _DEEPEST, temporary=temporary)
+def _in_text(text: str, *, functions: Functions, temporary: bool) -> tuple[_LookedUp, ...]:
+    try:
+        statements = parse(f"SELECT WHERE {text}") if text else ()
+    except ParseError:
+        return ()  # what cannot be read is told by the other proofs
+    return tuple(
+        found
+        for each in statements
+        for found in _below(each.stmt, functions, None, _DEEPEST, temporary=temporary)
+    )
 
 
 def _below(
