@@ -45,14 +45,16 @@ def near_cases(
 ) -> Iterator[NearCase]:
     """What a role may do with a table, one command after the other, for one of its identities."""
     all_columns = dict((*identities.derived, *identities.identity_columns))
-    seen = policy_condition(table, privileges, "SELECT")
-    # Who may see a row is its owner; one that it names besides is not.
-    owning = {name: claim for name, claim in all_columns.items() if seen and may_name(seen, name)}
     # Those that were found in other tables may say nothing of these columns.
     candidates = [
         each for each in identities.candidates if set(all_columns.values()) <= dict(each).keys()
     ]
-    plain = next(iter(candidates), ())
+    if not candidates or not all_columns:
+        return
+    seen = policy_condition(table, privileges, "SELECT")
+    # Who may see a row is its owner; one that it names besides is not.
+    owning = {name: claim for name, claim in all_columns.items() if seen and may_name(seen, name)}
+    plain = candidates[0]
     asked_for = next((each for each in candidates if set(identities.constants) & set(each)), plain)
     commands = privileges.commands
     for command in (*commands, NEW_ROW) if "UPDATE" in commands else commands:
@@ -64,8 +66,6 @@ def near_cases(
         columns = owning if owning and command in WRITES else all_columns
         for identity in (own, *_patterns(table, condition, columns, own)):
             values = dict(identity)
-            if not columns or not set(columns.values()) <= values.keys():
-                continue
             yield NearCase(
                 number=number,
                 table=table,
