@@ -30,15 +30,12 @@ def promoted_run(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def production(rehearsed: Rehearsal, tmp_path: Path) -> Production:
-    """A copy of it for one test: project, remote and database."""
+def production(request: pytest.FixtureRequest, rehearsed: Rehearsal, tmp_path: Path) -> Production:
+    """A copy of it for one test: project, remote and database. Where a module says
+    ``OF_SOMETHING_ELSE``, without its rules of row-level security."""
+    if getattr(request.module, "OF_SOMETHING_ELSE", False):
+        return rehearsed.fresh(tmp_path, stem=PLAIN)
     return rehearsed.fresh(tmp_path)
-
-
-@pytest.fixture
-def plain(rehearsed: Rehearsal, tmp_path: Path) -> Production:
-    """The same without its rules of row-level security, for tests of something else."""
-    return rehearsed.fresh(tmp_path, stem=PLAIN)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,14 +14,11 @@ from support.production_project import Production
 from support.signing import new_key, signer_line
 from support.staging_project import Run
 
+OF_SOMETHING_ELSE = True
+
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 BOUND = re.compile(r"^bound to: (\S+)$", re.MULTILINE)
 NEVER = "0" * 64 + "-" + "0" * 60
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 def digest_of(run: Run) -> str:

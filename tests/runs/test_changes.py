@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from support.production_project import Production, merge_audit
+
+OF_SOMETHING_ELSE = True
 
 # Every table that holds anything is large.
 QUICK = (
@@ -24,11 +24,6 @@ KNOWN = """-- hk: irreversible, nobody has written to b for a year
 -- hk: accepts type-change-rewrites of vault.big.a: the shop is closed tonight
 -- hk: accepts type-change-rewrites of vault.big.c: it was called c once
 """
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 def test_what_keeps_everybody_out_is_refused_until_it_is_accepted(production: Production) -> None:

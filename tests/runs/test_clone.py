@@ -8,13 +8,14 @@ from urllib.parse import quote
 
 import jsonschema
 import psycopg
-import pytest
 
 from support.catalog_text import read_state
 from support.clone_server import clone_server
 from support.fresh_copy import ROOT
 from support.production_project import DATABASE, PASSWORD, Production
 from support.staging_project import Run
+
+OF_SOMETHING_ELSE = True
 
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 ROWS = 20_000
@@ -28,11 +29,6 @@ BATCH = {
     "CREATE INDEX CONCURRENTLY secret_again ON vault.secret (content);\n",
     "sql/rollback/0005_wide.sql": "DROP INDEX vault.secret_content;\n",
 }
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 def url_of(port: int, user: str = "promoter", database: str = DATABASE) -> str:

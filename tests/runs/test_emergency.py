@@ -15,6 +15,8 @@ from support.fresh_copy import git
 from support.production_project import Production, merge_audit
 from support.signing import new_key, signer_line
 
+OF_SOMETHING_ELSE = True
+
 ASKING = """[tool.housekeeping]
 lint = false
 approvals = 1
@@ -22,11 +24,6 @@ approvers = "ops/approvers"
 window = "{window}"
 """
 WHY = "--hk-emergency=the shop takes\n no orders"
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen here")

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-import pytest
-
 from support.production_project import PASSWORD, Production
 from support.staging_project import Project, Run
+
+OF_SOMETHING_ELSE = True
 
 # A test that shows all that it can get hold of, and then fails.
 TELLTALE = """
@@ -44,11 +44,6 @@ def pytest_report_header(config):
 def pytest_metadata(metadata):
     metadata.update(os.environ)
 """
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 def test_it_works_and_nothing_shows_it(production: Production, tmp_path: Path) -> None:

@@ -21,16 +21,13 @@ from support.fresh_copy import git
 from support.production_project import PLAIN, Production, Rehearsal
 from support.staging_project import PROJECTS, Run
 
+OF_SOMETHING_ELSE = True
+
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 MOVES = 'may_move = {"limits of role desk_app" = "renewed daily"}\n'
 IMPATIENT = '[tool.housekeeping]\nlint = false\nlock_timeout = "200ms"\nlock_attempts = 5\n'
 OPEN_TABLE = "CREATE TABLE desk.open (tenant_id uuid NOT NULL);\n"
 OBJECTS = "checks/objects.toml"
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 def refused(production: Production, run: Run, *said: str, code: int = 1) -> None:

@@ -17,6 +17,8 @@ from support.production_project import Production, Rehearsal, merge_audit
 from support.rollback_project import ROLLBACKS, STEM, schema_of
 from support.staging_project import Run
 
+OF_SOMETHING_ELSE = True
+
 # The sections of the page, and the tests that walk them.
 PATHS = {
     "Undo a promotion": "test_production_page.py::test_the_page_is_one_story_that_happens_as_told",

@@ -14,10 +14,7 @@ from support.meddling_conftests import HIDE, MARK, REVERSED
 from support.production_project import OFF, Production
 from support.staging_project import Run
 
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
+OF_SOMETHING_ELSE = True
 
 
 TEST = "checks/test_desk.py::test_a_tenant_sees_its_own"

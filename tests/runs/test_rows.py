@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from support.production_project import PROMOTER, Production, Rehearsal, merge_audit
+
+OF_SOMETHING_ELSE = True
 
 QUICK = {
     "pyproject.toml": (
@@ -34,11 +34,6 @@ ALTER TABLE vault.slow ADD CONSTRAINT near CHECK (pg_sleep(0.4)::text = '');
 UPDATE vault.secret SET content = 'x';
 ALTER TABLE vault.secret ADD CONSTRAINT filled CHECK (content = 'x');
 """
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 def test_what_rows_refuse_is_told_before_production_is_touched(production: Production) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from support.fresh_copy import git
 from support.production_project import Production, merge_audit
+
+OF_SOMETHING_ELSE = True
 
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 BOUNDARIES = """
@@ -59,11 +59,6 @@ BROKEN = [
     ("running-broken", "error", "app/desk.py:5:25 subject"),
     ("running-broken", "error", "app/desk.ts:1:74 subject"),
 ]
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 def findings(run: Any, *, of: str = "rehearse::running") -> list[tuple[str, str, str]]:

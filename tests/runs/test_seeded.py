@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from support.production_project import Production
 from support.staging_project import Run
+
+OF_SOMETHING_ELSE = True
 
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 MADE = """
@@ -30,11 +30,6 @@ INSERT INTO vault.owner (name) VALUES ('somebody');
 INSERT INTO vault.item VALUES (1, 1, 'lamp', 9.5, '12', 'old');
 INSERT INTO vault.idle VALUES (1);
 """
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 def planned(production: Production, batch: str) -> Run:

@@ -13,13 +13,10 @@ from pytest_housekeeping.promotion.commands.status import StatusReport, status
 from support.fresh_copy import git
 from support.production_project import PASSWORD, Production
 
+OF_SOMETHING_ELSE = True
+
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 PENDING = ["0002_notes.sql", "0003_urgency.sql", "0004_words.sql", "pressing.sql", "note.sql"]
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 def asked(

@@ -19,13 +19,10 @@ from support.forked_runs import Ended
 from support.production_project import PLAIN, Production, Rehearsal
 from support.staging_project import Run
 
+OF_SOMETHING_ELSE = True
+
 FAULTS = os.environ.get("HK_FAULTS", "")
 KINDS = ("ENOSPC", "EROFS", "EACCES", "SIGINT", "SIGTERM", "SIGHUP")
-
-
-@pytest.fixture
-def production(plain: Production) -> Production:
-    return plain
 
 
 @dataclass(frozen=True, kw_only=True)

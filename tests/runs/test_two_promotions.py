@@ -15,6 +15,8 @@ import pytest
 from support.production_project import PLAIN, Production, Rehearsal
 from support.staging_project import Project, Run
 
+OF_SOMETHING_ELSE = True
+
 ROUNDS = 20 if os.environ.get("HK_FAULTS") else 1
 SETTINGS = '[tool.housekeeping]\nlint = false\nlock_wait = "300ms"\n'
 # The first one stays in its transaction until the test lets it go on.
