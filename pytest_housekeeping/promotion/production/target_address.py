@@ -79,41 +79,45 @@ def read_address(environment: Mapping[str, str], target: Target) -> Address:
         "PGPORT": str(target.port or ""),
     }
     given |= {part: value for part, value in listed.items() if value}
-    sslmode, sslrootcert = map(target.variable, _OPTIONAL)
-    problems = []
-    host, port, certificate = given["PGHOST"], given["PGPORT"], given["PGSSLROOTCERT"]
-    if "," in host:
-        problems.append(
-            f"{target.variable('PGHOST')} = {host!r} names several servers, and each connection of"
-            " a run could lead to another one of them"
-        )
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        problems.append(f"{target.variable('PGPORT')} = {port!r} is no port")
+    host, certificate = given["PGHOST"], given["PGSSLROOTCERT"]
     default = "verify-full" if certificate else "prefer" if is_local(host) else "require"
     mode = given["PGSSLMODE"] or default
-    if mode not in _MODES:
-        problems.append(f"{sslmode} = {mode!r} is none of {', '.join(_MODES)}")
-    elif not is_local(host) and mode not in _ENCRYPTED:
-        problems.append(
-            f"{sslmode} = {mode!r}: {host} is not this machine, and a connection that leaves"
-            " it is encrypted or refused"
-        )
+    problems = [*_problems(target, host, given["PGPORT"], mode)]
     if problems:
         raise MisuseError(
             "; ".join(problems),
             why="data and credentials could be read or changed on the way, or go elsewhere",
-            fix=f"one host and its port; sslmode require at least, verify-full with {sslrootcert}"
-            " is better",
+            fix="one host and its port; sslmode require at least, verify-full with"
+            f" {target.variable('PGSSLROOTCERT')} is better",
         )
     return Address(
         host=host,
-        port=int(port),
+        port=int(given["PGPORT"]),
         database=given["PGDATABASE"],
         user=given["PGUSER"],
         password=given["PGPASSWORD"],
         sslmode=mode,
         sslrootcert=certificate,
     )
+
+
+def _problems(target: Target, host: str, port: str, mode: str) -> Iterator[str]:
+    """What is wrong with where a connection would go, and how."""
+    if "," in host:
+        yield (
+            f"{target.variable('PGHOST')} = {host!r} names several servers, and each connection of"
+            " a run could lead to another one of them"
+        )
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        yield f"{target.variable('PGPORT')} = {port!r} is no port"
+    sslmode = target.variable("PGSSLMODE")
+    if mode not in _MODES:
+        yield f"{sslmode} = {mode!r} is none of {', '.join(_MODES)}"
+    elif not is_local(host) and mode not in _ENCRYPTED:
+        yield (
+            f"{sslmode} = {mode!r}: {host} is not this machine, and a connection that leaves"
+            " it is encrypted or refused"
+        )
 
 
 def open_production(address: Address, settings: Mapping[str, str] | None = None) -> LentConnection:
