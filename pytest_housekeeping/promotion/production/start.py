@@ -18,6 +18,7 @@ from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.activity import LookAround
 from pytest_housekeeping.promotion.production.backup import Backup
@@ -73,7 +74,6 @@ from pytest_housekeeping.promotion.production.twin_server import (
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.rows import rows_asked
 from pytest_housekeeping.promotion.rehearsal.same_dump import dump_of_both
-from pytest_housekeeping.promotion.rehearsal.seeded import seeded_batch
 from pytest_housekeeping.promotion.rehearsal.standing_rows import may_touch_rows
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
 from pytest_housekeeping.promotion.repository.applied import applied_files
@@ -159,7 +159,7 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
         rehearsed={
             IMPACT: impact.judge,
             CHANGES: lambda: changes_judged(context, target, rehearsal, impact.now.relations),
-            SEEDED: lambda: seeded_batch(context, rehearsal, target.connection),
+            SEEDED: lambda: _seeded(context, rehearsal, target),
             ROWS: lambda: rows_asked(context, rehearsal, target.connection),
             ACTIVITY: look.judge,
             BINDING: binding.judge,
@@ -171,6 +171,13 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
         production=lambda: impact.now,
         follow=look.follow,
     )
+
+
+def _seeded(context: RunContext, rehearsal: Rehearsal, target: ProductionTarget) -> Judgement:
+    # With it come the proofs of row-level security, which are imported while the run waits.
+    from pytest_housekeeping.promotion.rehearsal.seeded import seeded_batch
+
+    return seeded_batch(context, rehearsal, target.connection)
 
 
 def new_rehearsal(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from pytest_housekeeping.checks.rls import judge_rule
 from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
 from pytest_housekeeping.checks.rls.expressions.policies import read_policies
+from pytest_housekeeping.checks.rls.proofs import looked_up
 from pytest_housekeeping.checks.rls.tables import read_tables
 from pytest_housekeeping.checks.rules.scope import rls_scope
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.parser import parse
 from support.guarded import CONTRACT, RULES, laid_ground
 
 
@@ -184,3 +187,26 @@ def test_of_tables_that_are_copied_at_once_each_is_answered(ground: Connection) 
         "shop.c": gives,
         "shop.d": "no row",
     }
+
+
+def test_a_policy_that_tables_share_is_read_once_and_told_of_each(
+    ground: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground.execute(
+        "CREATE TABLE shop.members (name text);"
+        "CREATE FUNCTION shop.member(text) RETURNS boolean LANGUAGE sql STABLE"
+        " SET search_path = shop AS 'SELECT EXISTS (SELECT FROM members WHERE name = $1)'"
+    )
+    tables = [f"shop.alike_{n}" for n in range(6)]
+    for table in tables:
+        guarded(ground, table, "tenant text NOT NULL", "shop.member(tenant)")
+    read: list[str] = []
+
+    def counted(text: str) -> tuple[Any, ...]:
+        read.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(looked_up, "parse", counted)
+    verdict = judge_rule(ground, CONTRACT, RULES["policy-name-looked-up"])
+    assert accused(verdict) == {f"own ON {table}" for table in tables}
+    assert len(read) == len(set(read))
