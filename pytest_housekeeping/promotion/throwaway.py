@@ -25,6 +25,8 @@ _EXTENSION = re.compile(r'extension "([^"]+)" is not available')
 _STUB = re.compile(r"extension \S+ is a stub here")
 # undefined_function, an operator as well; undefined_object, a type or an operator class.
 _UNKNOWN = ("42883", "42704")
+_INSUFFICIENT = "42501"
+_POLICY = "row-level security policy"
 _SETTING = re.compile(r'unrecognized configuration parameter "(\w+)"')
 _METHOD = re.compile(r"compression method \w+ not supported")
 _ICU = "ICU is not supported in this build"
@@ -77,13 +79,16 @@ def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None
             " file as well",
         )
     if _PRIVILEGED.search(error.found):
-        return SqlFailed(
-            error.found,
-            why=f"a superuser alone may do this, and {config.migrator}, as which migrations run in"
-            " staging, is none",
-            fix=f"write what it makes into a file under {config.sql}/bootstrap/, which staging runs"
-            " as superuser; a file of history that does nothing else is left out then: under"
-            ' [tool.housekeeping.rows_only]: "PATH" = "REASON"',
+        return _beyond_the_migrator(
+            error, config, "a superuser alone may do this, and {migrator} is none", ""
+        )
+    if _lacks_a_right(error):
+        return _beyond_the_migrator(
+            error,
+            config,
+            "{migrator} has not the right to it",
+            f"where production's role has it, give it to {quoted(config.migrator)} in"
+            f" {config.sql}/bootstrap/roles.sql; where another one has done it there, ",
         )
     if (setting := _SETTING.search(error.found)) and (since := known_since(setting[1])):
         return SqlFailed(
@@ -110,6 +115,28 @@ def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None
             " --hk-staging-url, and --hk-twin-server for the copy of production",
         )
     return None
+
+
+def _lacks_a_right(error: HousekeepingError) -> bool:
+    """A policy that refuses a row is none."""
+    return (
+        isinstance(error, SqlFailed)
+        and error.sqlstate == _INSUFFICIENT
+        and not error.fix
+        and _POLICY not in error.found
+    )
+
+
+def _beyond_the_migrator(
+    error: HousekeepingError, config: Config, why: str, first: str
+) -> SqlFailed:
+    return SqlFailed(
+        error.found,
+        why=why.format(migrator=f"{config.migrator}, as which migrations run in staging,"),
+        fix=f"{first}write what it makes into a file under {config.sql}/bootstrap/, which staging"
+        " runs as superuser; a file of history that does nothing else is left out then: under"
+        ' [tool.housekeeping.rows_only]: "PATH" = "REASON"',
+    )
 
 
 def _lacking_roles(

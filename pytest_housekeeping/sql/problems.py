@@ -146,7 +146,10 @@ _COPY = (
 )
 _ALONE = (
     "PostgreSQL refuses it inside a transaction block, and the batch is one",
-    "give it a file of its own whose first line is: -- hk: transaction=none",
+    (
+        "give it a file of its own whose first line is: -- hk: transaction=none. Where production"
+        f" has applied the file, {_HISTORY}"
+    ),
 )
 _ONE = (
     "without a transaction a failure in the middle would leave half of the file behind",

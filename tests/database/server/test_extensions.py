@@ -105,6 +105,13 @@ def test_all_roles_that_the_files_name_and_the_server_lacks_are_told_at_once(
         told = advised(SqlFailed(f"a.sql:1:1: {said}"), "embedded", config, database)
         assert "under sql/bootstrap/, which staging runs as superuser" in told.fix
         assert "[tool.housekeeping.rows_only]" in told.fix
+    for said in ("permission denied to create role", "must be owner of extension plpgsql"):
+        right = SqlFailed(f"a.sql:1:1: {said}", sqlstate="42501")
+        told = advised(right, "embedded", config, database)
+        assert "give it to hk_migrator in sql/bootstrap/roles.sql" in told.fix
+        assert "[tool.housekeeping.rows_only]" in told.fix
+    policy = SqlFailed("new row violates row-level security policy for a", sqlstate="42501")
+    assert advised(policy, "embedded", config, database) is policy
     # What this server has is missing on another one.
     other = SqlFailed('role "postgres" does not exist')
     assert advised(other, "embedded", config, database) is other
