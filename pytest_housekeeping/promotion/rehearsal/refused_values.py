@@ -6,7 +6,7 @@ https://www.postgresql.org/docs/16/errcodes-appendix.html
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.sql.identifiers import unquoted
@@ -20,16 +20,27 @@ _OF_NAMES = ("3D", "3F", "42")
 _NAME = re.compile(r'"((?:[^"]|"")+)" does not exist')
 
 
-def refused_for_values(error: SqlFailed, text: str, columns: Collection[tuple[str, str]]) -> bool:
+def refused_for_values(
+    error: SqlFailed, text: str, columns: Collection[tuple[str, str]], values: Iterable[str]
+) -> bool:
     """Of an error of a file, whose text this is, on tables with made-up rows; ``columns`` are those
-    of them that were there before, each with its table.
+    of them that were there before, each with its table, and ``values`` what the rows hold.
 
-    A name that the text does not hold was put together from a row.
+    A name that has one of these values in it, and does not stand in the text, was put together from
+    a row. Any other may be one that a function of the database calls in vain.
     """
     if error.sqlstate[:2] in _OF_NAMES:
         named = _NAME.search(error.found)
-        return named is not None and unquoted(named[1]) not in text
+        if named is None or unquoted(named[1]).lower() in text.lower():
+            return False
+        return any(_has(unquoted(named[1]), value) for value in values)
     column = _COLUMN.search(error.found) if error.sqlstate == _NOT_NULL else None
     if column and (column[2], column[1]) not in columns:
         return False  # a new column, in which no row has anything
     return error.sqlstate[:2] in _OF_VALUES
+
+
+def _has(name: str, value: str) -> bool:
+    """Between other letters and digits it would be there by chance."""
+    found = re.search(rf"(?<![^\W_]){re.escape(value)}(?![^\W_])", name, re.IGNORECASE)
+    return bool(value) and found is not None

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from pytest_housekeeping.checks.rls.rows.table_shape import TableShape
 from pytest_housekeeping.checks.seeded.seeding import Seeded, seed, shapes_of
-from pytest_housekeeping.checks.seeded.values import Loss, losses, read_rows
+from pytest_housekeeping.checks.seeded.values import Loss, TableRows, losses, read_rows
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
 from pytest_housekeeping.postgres.batch_facts import DROPPED, MADE
@@ -42,6 +42,7 @@ class _Tried:
 
     seeded: Seeded
     columns: frozenset[tuple[str, str]] = frozenset()
+    values: frozenset[str] = frozenset()
     lost: tuple[Loss, ...] = ()
     path: str = ""
     text: str = ""
@@ -107,6 +108,7 @@ def _try(
             return tried
         oids = _oids(superuser, tried.seeded.rows)
         held = read_rows(superuser, oids)
+        tried.values = _values(held)
         _apply(context, rehearsal, spare, tried)
         if tried.refused is None:
             tried.lost = tuple(losses(held, read_rows(superuser, oids)))
@@ -115,6 +117,11 @@ def _try(
 
 def _columns(shapes: Mapping[str, TableShape]) -> frozenset[tuple[str, str]]:
     return frozenset((shape.name, each.name) for shape in shapes.values() for each in shape.columns)
+
+
+def _values(held: Mapping[int, TableRows]) -> frozenset[str]:
+    columns = (column for rows in held.values() for _, column in rows.columns.values())
+    return frozenset(value for column in columns for value in column if value)
 
 
 def _oids(connection: Connection, names: Iterable[str]) -> list[int]:
@@ -206,7 +213,7 @@ def _refusal(tried: _Tried, error: SqlFailed) -> Finding:
     if error.sqlstate in _OF_SERVER:
         detail = "what it makes of the whole server is there from the first copy; not tried further"
         level = Level.WARNING
-    elif refused_for_values(error, tried.text, tried.columns):
+    elif refused_for_values(error, tried.text, tried.columns, tried.values):
         detail = "made-up values were refused; production's own may be others"
         level = Level.WARNING
     else:
