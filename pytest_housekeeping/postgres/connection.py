@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pytest_housekeeping.declarations.pinned_settings import pinned, young_names
 from pytest_housekeeping.errors import ProofFailed, ServerError, SqlFailed
@@ -26,6 +26,8 @@ from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_TIMEOUT_S = 10
+# A network that is cut says nothing: without these whoever waits for an answer waits for two hours.
+_KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 _CONTROL_WORDS = re.compile(r"\b(abort|begin|commit|end|prepare|rollback|start)\b", re.IGNORECASE)
 
 
@@ -166,11 +168,12 @@ _ANY = ()
 
 def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnection:
     # Options of the connection string come first: what is pinned has the last word.
-    given = conninfo_to_dict(conninfo).get("options") or ""
+    known = conninfo_to_dict(conninfo)
+    given = known.get("options") or ""
     try:
         with without_libpq_variables():
             return LentConnection.connect(
-                conninfo,
+                make_conninfo(conninfo, **{**_KEEPALIVES, **known}),
                 connect_timeout=_CONNECT_TIMEOUT_S,
                 application_name=name,
                 client_encoding="UTF8",
@@ -180,7 +183,6 @@ def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnecti
                 cursor_factory=LentCursor,
             )
     except psycopg.OperationalError as error:
-        known = conninfo_to_dict(conninfo)
         raise ServerError(
             f"no connection to database {known.get('dbname')!r} on {known.get('host')!r}:"
             f" {str(error).strip()}",

@@ -82,6 +82,22 @@ def read_settings(connection: Connection, first: Sequence[str] = ()) -> tuple[st
     return tuple(json.loads(row[0])) if row else ()
 
 
+# A run that was killed, or cut off, waits for no statement any more, and one that takes long would
+# keep its locks to the end: the server looks meanwhile whether anybody is there. Where its system
+# does not tell (https://www.postgresql.org/docs/16/runtime-config-connection.html), it cannot.
+LOOKS_FOR_ITS_CLIENT = "client_connection_check_interval"
+LOOK_FOR_CLIENT = f"SET LOCAL {LOOKS_FOR_ITS_CLIENT} = '2s'"
+LOOK_FOR_CLIENT_IF_IT_CAN = (
+    f"SELECT pg_catalog.set_config('{LOOKS_FOR_ITS_CLIENT}', '2s', true)"
+    " WHERE pg_catalog.version() ~ 'linux'"
+)
+_STILL_THERE = {
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
+
 def local_settings(config: Config, *, lock_ms: int | None = None) -> str:
     """SET LOCAL of the limits; ``row_security = off`` makes a silent "0 rows" an error.
 
@@ -93,5 +109,6 @@ def local_settings(config: Config, *, lock_ms: int | None = None) -> str:
         "statement_timeout": config.statement_timeout,
         "idle_in_transaction_session_timeout": config.idle_timeout,
         "client_min_messages": "warning",
+        **_STILL_THERE,
     }
     return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())

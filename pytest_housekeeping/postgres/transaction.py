@@ -29,6 +29,9 @@ from pytest_housekeeping.postgres.locks.relations import RelationLocks, read_rel
 from pytest_housekeeping.postgres.locks.requests import ForeseenLocks, LockRequests
 from pytest_housekeeping.postgres.server_messages import heard
 from pytest_housekeeping.postgres.session_state import (
+    LOOK_FOR_CLIENT,
+    LOOK_FOR_CLIENT_IF_IT_CAN,
+    LOOKS_FOR_ITS_CLIENT,
     PREPARE_AGAIN,
     PREPARE_STATE,
     PREPARED_STATE,
@@ -43,12 +46,21 @@ from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import quoted
 
+# Who has begun which transaction, and what of the server bounds it.
+_BEGUN = (
+    "SELECT pg_catalog.pg_current_xact_id()::text, current_user::text,"
+    " pg_catalog.current_setting('search_path'), (1000 * extract(epoch FROM"
+    " pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval))::int,"
+    f" pg_catalog.current_setting('{LOOKS_FOR_ITS_CLIENT}') <> '0'"
+)
+
 
 @dataclass(kw_only=True)
 class Transaction:
     """An open transaction on ``connection``, and what has to be true of it at every moment.
 
     Where it is ``measured``, on a copy, nobody waits: each file is asked about all that it did.
+    ``looks_for_client``: the server can tell in a statement that nobody waits for its answer.
     """
 
     connection: LentConnection
@@ -59,6 +71,7 @@ class Transaction:
     locks: RelationLocks
     requests: LockRequests
     measured: bool = False
+    looks_for_client: bool = False
     sealed: bool = False
     sending: Sending = send
     applied: list[str] = field(default_factory=list)
@@ -116,7 +129,7 @@ class Transaction:
     def put_back(self) -> str:
         """The statements that make the session what each file finds it as."""
         limits = local_settings(self.config, lock_ms=self.requests.in_force_ms)
-        return f"{PUT_BACK}; {limits}"
+        return "; ".join((PUT_BACK, limits, *([LOOK_FOR_CLIENT] * self.looks_for_client)))
 
     def apply_in_thread(self, file: SqlFile, text: str) -> Applied:
         """The same in a thread that was not admitted to the connection yet."""
@@ -236,17 +249,13 @@ def begin(
         connection.execute(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
             f" SET LOCAL lock_timeout = '{config.lock_wait}'; {lock_query(shared=watching)};"
-            f" {local_settings(config, lock_ms=lock_ms)};"
+            f" {local_settings(config, lock_ms=lock_ms)}; {LOOK_FOR_CLIENT_IF_IT_CAN};"
             f" {PREPARE_STATE if fresh else PREPARE_AGAIN}"
         )
     except psycopg.errors.LockNotAvailable:
         connection.execute("ROLLBACK")
         raise held_by_another(connection, config.lock_wait) from None
-    row = connection.execute(
-        "SELECT pg_catalog.pg_current_xact_id()::text, current_user::text,"
-        " pg_catalog.current_setting('search_path'), (1000 * extract(epoch FROM"
-        " pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval))::int"
-    ).fetchone()
+    row = connection.execute(_BEGUN).fetchone()
     if row is None:
         raise ProofFailed("BEGIN gave no transaction id", why="nothing could be proved in it")
     locks = read_relations(connection)
@@ -261,6 +270,7 @@ def begin(
         locks=locks,
         requests=_requests(connection, config, locks, foreseen, deadlock_ms=row[3]),
         measured=measured,
+        looks_for_client=row[4],
     )
 
 

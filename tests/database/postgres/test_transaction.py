@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.config import Config
@@ -68,6 +69,28 @@ def test_the_session_is_put_back_and_it_is_said(
     )
     with_defaults = 'hk_migrator "$user", public 4MB 1500ms off t'
     assert one(transaction.connection, state) == with_defaults
+
+
+def test_a_run_that_is_killed_in_a_long_statement_keeps_no_lock(
+    transaction: Transaction, superuser: LentConnection
+) -> None:
+    """As the kernel ends the connection of a process: no word of a farewell is read meanwhile."""
+    superuser.execute("CREATE TABLE hot (i int); ALTER TABLE hot OWNER TO hk_migrator")
+    transaction.connection.execute("LOCK TABLE hot")
+    transaction.connection.pgconn.send_query(b"SELECT pg_sleep(60)")
+    transaction.connection.pgconn.finish()
+    superuser.execute("SET lock_timeout = '20s'; SELECT FROM hot")
+
+
+def test_a_connection_over_a_network_that_is_cut_does_not_wait_for_hours(
+    transaction: Transaction, database: StagingDatabase
+) -> None:
+    limits = "SELECT current_setting('client_connection_check_interval')"
+    assert one(transaction.connection, limits) == "2s"
+    known = conninfo_to_dict(transaction.connection.info.dsn)
+    assert (known["keepalives_idle"], known["keepalives_count"]) == ("15", "3")
+    with connect(f"{database.migrator_conninfo} keepalives_idle=7") as chosen:
+        assert conninfo_to_dict(chosen.info.dsn)["keepalives_idle"] == "7"
 
 
 def test_a_quiet_file_has_nothing_put_back(transaction: Transaction) -> None:
