@@ -23,6 +23,13 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.incremental import Reading, read_whole
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
 
+_ROOM = """
+SELECT r.rolconnlimit < 0 AND d.datconnlimit < 0
+    AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity) + 10
+        < pg_catalog.current_setting('max_connections')::int
+FROM pg_catalog.pg_roles AS r, pg_catalog.pg_database AS d
+WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()"""
+
 
 @dataclass(kw_only=True)
 class FirstReading:
@@ -42,9 +49,9 @@ class FirstReading:
             self.schema.go_on_from(known)
             self._known = True
 
-    def begin(self) -> None:
-        """In a thread, unless most of it is known."""
-        if not self._known and self._ahead is None:
+    def begin(self, connection: Connection) -> None:
+        """In a thread, unless most of it is known, or connections are scarce: pg_dump needs one."""
+        if not self._known and self._ahead is None and _has_room(connection):
             worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hk-schema")
             self._ahead = worker.submit(self._read)
             worker.shutdown(wait=False)
@@ -87,3 +94,8 @@ class FirstReading:
         # What is made of it once is made here.
         _ = reading.fingerprint.digest
         return reading
+
+
+def _has_room(connection: Connection) -> bool:
+    row = connection.execute(_ROOM.encode()).fetchone()
+    return bool(row and row[0])

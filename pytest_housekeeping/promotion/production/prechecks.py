@@ -143,7 +143,7 @@ def _backup_begun(context: RunContext, target: ProductionTarget, judgement: Judg
     backed_up = any(each.phase is Phase.BACKUP for each in context.plan.steps)
     if judgement[0].passed and backed_up and target.backup.restore_server is not None:
         target.backup.begin(target.address.conninfo(), target.major)
-        target.first.begin()
+        target.first.begin(target.connection.get())
     return judgement
 
 

@@ -35,7 +35,7 @@ def new_restore_server(
     config: Config,
     address: Address,
     identity: TargetIdentity,
-    production: Connection | None = None,
+    production: Connection,
 ) -> RestoreServer:
     """The server for the copies of this run; one of this machine begins with the kept copy that
     ``production`` makes foresee.
@@ -46,7 +46,7 @@ def new_restore_server(
     major = int(identity.server_version.split(".")[0].split()[0])
     url = _url(options)
     if not url:
-        foreseen = foreseen_copy(production, config.history_schema) if production else ""
+        foreseen = foreseen_copy(production, config.history_schema)
         return start_restore_server(major, stubs=config.stubs_and_marks, foreseen=foreseen)
     original = Original(
         host=address.host,

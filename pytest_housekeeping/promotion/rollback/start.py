@@ -59,7 +59,9 @@ def start_rollback(options: RunOptions) -> Run:
         reverted, work, texts, plan = _planned(project, options, connection, identity)
         proofs = proved_rollbacks(repository, config, project.sources, work.rollbacks, identity)
         restore_server = (
-            None if options.look_only else new_restore_server(options, config, address, identity)
+            None
+            if options.look_only
+            else new_restore_server(options, config, address, identity, connection)
         )
     steps = files_by_step(plan)
     context = replace(

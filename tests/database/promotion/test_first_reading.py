@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
 import pytest
+from psycopg import sql
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
@@ -45,7 +47,7 @@ def test_what_was_read_ahead_is_the_schema_and_what_changes_behind_it_is_read(
 ) -> None:
     before = now(session)
     with closing(first(session, partial(connect, database.superuser_conninfo))) as reading:
-        reading.begin()
+        reading.begin(session)
         assert reading.ahead() is not None
         session.execute("ALTER TABLE held ADD COLUMN b text")
         assert reading.fingerprint(session) == before
@@ -58,7 +60,7 @@ def test_another_server_at_the_address_is_not_what_was_read(
     """A standby that was promoted beside it answers from another timeline."""
     opened = partial(connect, database.superuser_conninfo)
     with closing(first(session, opened, timeline=1)) as reading:
-        reading.begin()
+        reading.begin(session)
         assert reading.ahead() is None
         session.execute("ALTER TABLE held ADD COLUMN b text")
         assert reading.fingerprint(session) == now(session)
@@ -69,5 +71,39 @@ def test_without_a_second_connection_the_promotion_reads_itself(session: Connect
         raise ServerError("too many connections", why="one is all that the role may have")
 
     with closing(first(session, refused)) as reading:
-        reading.begin()
+        reading.begin(session)
         assert reading.fingerprint(session) == now(session)
+
+
+def test_where_connections_are_limited_pg_dump_has_the_second(
+    database: StagingDatabase, session: Connection
+) -> None:
+    limit = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 2").format(sql.Identifier(database.name))
+    session.execute(limit)
+    opened = partial(connect, database.superuser_conninfo)
+    with closing(first(session, opened)) as reading:
+        reading.begin(session)
+        assert reading.ahead() is None
+        assert reading.fingerprint(session) == now(session)
+
+
+def test_a_run_that_ends_waits_for_no_reading(
+    database: StagingDatabase, session: Connection, superuser: Connection
+) -> None:
+    session.execute("CREATE VIEW of_held AS SELECT a FROM held")
+    with connect(database.superuser_conninfo) as holder:
+        holder.execute("BEGIN; LOCK TABLE held")
+        reading = first(session, partial(connect, database.superuser_conninfo))
+        reading.begin(session)
+        for _ in range(500):
+            if superuser.execute(_WAITING).rowcount:
+                break
+            time.sleep(0.01)
+        began = time.monotonic()
+        reading.close()
+        # It would be tried for three seconds.
+        assert time.monotonic() - began < 2
+    assert reading.ahead() is None
+
+
+_WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
