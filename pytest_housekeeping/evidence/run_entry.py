@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence.model.steps import NOT_UNDONE
 from pytest_housekeeping.evidence.schema_states import SchemaStates
 from pytest_housekeeping.model import Kind, Level, Outcome, Phase
 
@@ -151,7 +150,7 @@ def entry_of(audit: Audit, proved_by: tuple[str, ...]) -> RunEntry:
         failed=tuple(s.id for s in audit.steps if s.outcome is Outcome.FAILED)[:_SHOWN],
         findings=tuple(sorted(Counter(str(each.level) for each in audit.findings).items())),
         risk=tuple(_risk(audit)),
-        way_back=_ways_back(audit),
+        way_back=audit.way_back,
         proved_by=proved_by,
         schema=SchemaStates(**snapshot.fingerprint.model_dump()),
         drift=_drift(audit),
@@ -212,9 +211,3 @@ def _drift(audit: Audit) -> Drift:
         return Drift()
     objects = [f"{each.object}: {each.detail}" for each in audit.findings if each.rule == "drift"]
     return Drift(outcome=step.outcome, said=step.message, objects=tuple(objects))
-
-
-def _ways_back(audit: Audit) -> tuple[str, ...]:
-    if audit.plan.records_only:
-        return (NOT_UNDONE,)
-    return tuple(f"{w.path}: {w.how}, {w.said}" for w in audit.production.way_back)

@@ -28,6 +28,9 @@ from pytest_housekeeping.evidence.model.steps import LockConflictRecord, PlanRec
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
 from pytest_housekeeping.model import Mode, ProvedOn, RunOutcome
 
+# The way back of a baseline, in the place of one for each of its files.
+_NOT_UNDONE = "none: what a baseline records was there before it, and it cannot be rolled back"
+
 
 class RunRecord(Part):
     """Which run it was and how it ended."""
@@ -155,6 +158,13 @@ class Audit(Part):
         (), description="the other files that the run wrote: its HTML report, roles, a diff"
     )
     chain: Chain = Chain()
+
+    @property
+    def way_back(self) -> tuple[str, ...]:
+        """How each pending migration can be undone, a line each."""
+        if self.plan.records_only:
+            return (_NOT_UNDONE,)
+        return tuple(f"{each.path}: {each.how}: {each.said}" for each in self.production.way_back)
 
     @property
     def opens_review(self) -> bool:

@@ -7,9 +7,6 @@ from pydantic import Field
 from pytest_housekeeping.evidence.model.part import Moment, Part
 from pytest_housekeeping.model import Kind, Outcome, Phase, ProvedOn
 
-# The way back of a baseline, in the place of one for each of its files.
-NOT_UNDONE = "none: what a baseline records was there before it, and it cannot be rolled back"
-
 
 class PlannedStep(Part):
     """A step that was required, and the sha256 of the file that it stands for."""

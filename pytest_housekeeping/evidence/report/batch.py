@@ -14,7 +14,6 @@ from pytest_housekeeping.evidence.report.production import (
     now_told,
     plan_head,
     rows_of,
-    way_back,
 )
 from pytest_housekeeping.postgres.batch_facts import CHANGED, DROPPED, MADE, strength
 from pytest_housekeeping.snapshot.changed_lines import before_and_after, shortened
@@ -147,7 +146,7 @@ def batch_lines(audit: Audit, most: int = _MOST) -> list[str]:
         *_headed("locks", "", lock_lines(audit, now_told(audit)), most),
         *_clone_lines(audit, most),
         *_headed("destroys", "", destroyed_lines(audit, rows_of(audit)), most),
-        *_headed("way back", "", way_back(audit), most),
+        *_headed("way back", "", audit.way_back, most),
         *_headed("said", "", message_lines(audit), 3),
         f"  {'coverage':<9} {coverage(audit)}",
     ]

@@ -33,7 +33,6 @@ from pytest_housekeeping.evidence.report.production import (
     now_told,
     promote_command,
     rows_of,
-    way_back,
 )
 from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
@@ -112,7 +111,7 @@ def _sections(audit: Audit, beside: Beside) -> Iterator[Section]:
         (f"{each.rule}: {each.object}: {each.reason}" for each in known.exempted),
         folded=True,
     )
-    yield _listed("The way back", way_back(audit), folded=True)
+    yield _listed("The way back", audit.way_back, folded=True)
     files = applied_files(audit)
     yield Section(
         title=files_title(audit),

@@ -32,7 +32,6 @@ from pytest_housekeeping.evidence.report.production import (
     promote_command,
     promotion_options,
     rows_of,
-    way_back,
 )
 from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
@@ -207,7 +206,7 @@ def _sections(audit: Audit, hide: Callable[[str], str], *, private: bool) -> Ite
         yield listed("Measured on a clone that has the rows", lines)
     yield listed("Objects", batch.change_lines(audit))
     yield listed("Access", batch.access_lines(audit))
-    yield listed("The way back", way_back(audit))
+    yield listed("The way back", audit.way_back)
     yield listed("What the server said", batch.message_lines(audit))
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import PRODUCTION
-from pytest_housekeeping.evidence.model.steps import NOT_UNDONE
 from pytest_housekeeping.evidence.report.display import byte_size, plural
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome
 
@@ -45,15 +43,6 @@ def applied_told(applied: AppliedNowRecord) -> str:
     commit = f", commit {applied.commit[:12]}" if applied.commit else ""
     at = applied.at.partition(".")[0]
     return f"{applied.path}{f', {at}' if at else ','} by {applied.by}{commit}"
-
-
-def way_back(audit: Audit) -> Iterator[str]:
-    """How each pending migration can be undone."""
-    if audit.plan.records_only:
-        yield NOT_UNDONE
-        return
-    for each in audit.production.way_back:
-        yield f"{each.path}: {each.how}: {each.said}"
 
 
 def promotion_options(audit: Audit) -> dict[str, str]:

@@ -13,7 +13,6 @@ import pytest
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.model.batch import AccessRecord
-from pytest_housekeeping.evidence.model.steps import NOT_UNDONE
 from pytest_housekeeping.evidence.report.access_matrix import access_matrix
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.github import step_summary
@@ -24,7 +23,6 @@ from pytest_housekeeping.evidence.report.opening import (
     opening,
     web_address,
 )
-from pytest_housekeeping.evidence.report.production import way_back
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.evidence.report.timeline import timeline
 from pytest_housekeeping.evidence.run_entry import entry_of
@@ -105,7 +103,9 @@ def test_files_of_a_baseline_are_recorded_and_not_applied() -> None:
     baseline = audit.model_copy(update={"plan": plan})
     assert files_title(baseline) == "1 file recorded, none of them run"
     # What could not be undone one by one is said once.
-    assert list(way_back(baseline)) == list(entry_of(baseline, ()).way_back) == [NOT_UNDONE]
+    (said,) = baseline.way_back
+    assert said.startswith("none: what a baseline records was there before it")
+    assert entry_of(baseline, ()).way_back == (said,)
 
 
 @pytest.mark.parametrize(
