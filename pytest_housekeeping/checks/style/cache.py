@@ -49,22 +49,22 @@ def find_linted(
     contents: Mapping[Path, bytes],
 ) -> list[LintedFile]:
     """Where the style of each file is kept. Raises MisuseError for a file that cannot be read."""
-    configurations: dict[str, str] = {}
+    cache_files: dict[str, Path] = {}
     known: dict[Path, list[tuple[str, str]]] = {}
     entries = []
     for path in files:
-        absolute = root / path
+        absolute = path if path.is_absolute() else root / path
         place = str(absolute).rpartition(os.sep)[0]
-        if place not in configurations:
+        if place not in cache_files:
             above = absolute.parent.absolute()
-            configurations[place] = configuration(above, root, overrides, known)
+            cache_files[place] = folder / f"{configuration(above, root, overrides, known)}.json"
         relative = _from(root, absolute)
         sha256 = hashlib.sha256(_content(path, absolute, contents)).hexdigest()
         entries.append(
             LintedFile(
                 path=path,
                 relative=relative,
-                cache_file=folder / f"{configurations[place]}.json",
+                cache_file=cache_files[place],
                 key=content_key(relative, sha256),
                 sha256=sha256,
             )
