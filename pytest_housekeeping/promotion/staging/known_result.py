@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from pytest_housekeeping.checks.json_cache import default_folder
@@ -12,6 +12,7 @@ from pytest_housekeeping.postgres.own_tables.tables import TABLES
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging
 from pytest_housekeeping.promotion.known_restores import restored_once
+from pytest_housekeeping.promotion.staging.restored_before import RestoredBefore
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.dump import without_restriction
@@ -46,15 +47,22 @@ class KnownResult:
         text = without_history(dump, self.context.config.history_schema)
         if text is None or self.throwaway.kind == "given":
             return prove()
-        context = self.context
-        facts = [
-            *facts_of_staging(context.config, context.plan),
-            context.today,
-            expected.digest,
-            sha256(without_positions(text)).hexdigest(),
-        ]
-        kept = KeptVerdicts(folder=default_folder("results"), key=digest_of_facts(facts))
-        return restored_once(kept, expected.server_major, prove, at=context.run.started_at)
+        context, folder = self.context, default_folder("results")
+        facts = [*facts_of_staging(context.config, context.plan), context.today]
+        before = RestoredBefore(folder=folder, key=digest_of_facts([*facts, "before"]))
+        same = [expected.digest, sha256(without_positions(text)).hexdigest()]
+        kept = KeptVerdicts(folder=folder, key=digest_of_facts([*facts, *same]))
+        started = context.run.started_at
+
+        def prove_what_is_other() -> BackupProof:
+            last = before.read()
+            part = last.proves(self.throwaway.server, text, expected) if last else None
+            proof = prove() if last is None or part is None else replace(part, since=last.since)
+            if not proof.limits:
+                before.keep(text, expected, proof.since or started)
+            return proof
+
+        return restored_once(kept, expected.server_major, prove_what_is_other, at=started)
 
 
 def without_history(dump: bytes, schema: str) -> bytes | None:

@@ -153,7 +153,14 @@ def _judged(
     limits = [f"limit of the proof: {limit}" for limit in proof.limits]
     examined = max(1, proof.objects)
     verdict = Verdict(examined=examined, unit="objects", shown_at=proof.shown_at)
-    return verdict, "; ".join(["dumped and restored, with the same fingerprint", *limits])
+    said = "dumped and restored, with the same fingerprint"
+    if proof.restored is not None:
+        said = (
+            f"dumped; of its {proof.objects} objects the {proof.restored} that are other than in"
+            " the last result, or name one that is, were restored, with the same fingerprint; the"
+            f" others have the text that was restored at {proof.since}"
+        )
+    return verdict, "; ".join([said, *limits])
 
 
 def _prove(

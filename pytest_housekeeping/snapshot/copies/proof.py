@@ -51,13 +51,14 @@ _DISABLED = "pg_dump does not tell that the triggers of a constraint are disable
 class BackupProof:
     """What was proved: how many objects are as they were, in which version, with what limits;
     ``shown_at`` when, where an earlier run has proved the same dump; ``restored`` of how many
-    objects, where the others have the text that was restored before."""
+    objects, where the others have the text that was restored before, ``since`` then."""
 
     objects: int
     server_major: int
     limits: tuple[str, ...] = ()
     shown_at: str = ""
     restored: int | None = None
+    since: str = ""
 
 
 def prove_backup(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -49,15 +49,24 @@ class Ground:
     today: date = date(2027, 1, 2)
     kind: str = "embedded"
 
+    limits: ClassVar[tuple[str, ...]] = ("a limit",)
+
     def proved(self, met: HousekeepingError | None = None) -> bool:
         """One run: whether it had to restore."""
         tried: list[bool] = []
+        proof = self.proof(tried, met)
+        assert (proof.objects, proof.limits) == (3, self.limits)
+        assert proof.shown_at == ("" if tried else "2027-01-02 03:04 UTC")
+        return bool(tried)
 
+    def proof(
+        self, tried: list[bool] | None = None, met: HousekeepingError | None = None
+    ) -> BackupProof:
         def prove() -> BackupProof:
-            tried.append(True)
+            (tried if tried is not None else []).append(True)
             if met is not None:
                 raise met
-            return BackupProof(objects=3, server_major=16, limits=("a limit",))
+            return BackupProof(objects=3, server_major=16, limits=self.limits)
 
         sources = ProjectFiles(Path(), read=lambda _: self.bootstrap)
         context: Any = SimpleNamespace(
@@ -66,14 +75,11 @@ class Ground:
             today=self.today,
             run=SimpleNamespace(started_at=NOW),
         )
-        throwaway: Any = SimpleNamespace(kind=self.kind)
+        throwaway: Any = SimpleNamespace(kind=self.kind, server=None)
         entry = SchemaObject(name=self.schema, parent="", text="")
         expected = Fingerprint(entries=(entry,), server_major=16)
         known = KnownResult(context=context, throwaway=throwaway)
-        proof = known.restores(self.dump, expected, prove)
-        assert (proof.objects, proof.limits) == (3, ("a limit",))
-        assert proof.shown_at == ("" if tried else "2027-01-02 03:04 UTC")
-        return bool(tried)
+        return known.restores(self.dump, expected, prove)
 
 
 @pytest.fixture
@@ -136,3 +142,30 @@ def test_what_did_not_restore_is_kept_nowhere(ground: Ground) -> None:
 @pytest.mark.parametrize("text", [DUMP + DUMP, DUMP.replace(b"housekeeping.history", b"desk.h")])
 def test_nothing_else_is_taken_for_the_history(text: bytes) -> None:
     assert without_history(text, "housekeeping") is None
+
+
+def test_a_part_says_since_when_the_others_are_known_and_a_limit_keeps_nothing(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run keeps for the next one is as old as the last result that was restored whole."""
+    kept: list[str | datetime] = []
+
+    class Before:
+        def __init__(self, **_: object) -> None: ...
+
+        def read(self) -> object:
+            part = BackupProof(objects=3, server_major=16, restored=1)
+            proves = lambda *_: part if kept else None  # noqa: E731
+            return SimpleNamespace(proves=proves, since="then")
+
+        def keep(self, _: bytes, __: Fingerprint, since: str | datetime) -> None:
+            kept.append(since)
+
+    monkeypatch.setattr(module, "RestoredBefore", Before)
+    assert ground.proved()  # with a limit
+    assert kept == []
+    monkeypatch.setattr(Ground, "limits", ())
+    assert replace(ground, schema="another").proved()
+    assert kept == [NOW]
+    found = replace(ground, schema="a third", dump=DUMP + b"more").proof()
+    assert (found.restored, found.since, kept) == (1, "then", [NOW, "then"])
