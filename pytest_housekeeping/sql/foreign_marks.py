@@ -47,11 +47,17 @@ _MARKS = (
     _mark("shmig", r"^[ \t]*--[ \t]*=+[ \t]*(?:up|down)[ \t]*=+.*$"),
     _mark("Play", r"^[ \t]*(?:#|--)[ \t-]*![ \t]*(?:ups|downs)\b.*$"),
     _mark("MyBatis Migrations", r"^[ \t]*--[ \t]*//[ \t]*@undo\b.*$"),
-    _mark("Liquibase", r"^[ \t]*--[ \t]*(?:liquibase formatted sql|changeset [^\s:]+:\S+)\b.*$"),
+    _mark(
+        "Liquibase",
+        r"^[ \t]*--[ \t]*(?:liquibase formatted sql|changeset [^\s:]+:\S+)\b.*$",
+        "take SQL of it, liquibase update-sql, into a file of its own: python -m"
+        " pytest_housekeeping docs adoption, under 'Migrations in code'",
+    ),
     _mark("Sqitch", r"^-- (?:deploy|revert|verify) \S+(?: (?:to|from|on) pg)\b.*$"),
     _mark(
         "graphile-migrate",
-        r"^--! (?:previous|hash|split|include|allowinvalidhash)\b.*$",
+        # What only chains its files (previous, hash) changes nothing of what runs.
+        r"^--! (?:split|include|no-transaction)\b.*$",
         "take the marks out; each file is one migration here",
     ),
     _mark("yoyo", r"^[ \t]*--[ \t]*depends:.*$", "take the mark out: the numbers give the order"),

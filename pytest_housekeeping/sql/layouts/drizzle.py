@@ -6,13 +6,13 @@ https://orm.drizzle.team/docs/kit-overview
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
-from pytest_housekeeping.sql.layouts.numbered import twice
 
 JOURNAL = "meta/_journal.json"
 _DIALECTS = ("postgresql", "pg")
@@ -22,8 +22,14 @@ def _listing(ground: Ground) -> Listing:
     journal = _journal(ground)
     there = ground.files.find(ground.folder, "*.sql")
     planned = {ground.at(f"{each['tag']}.sql"): each for each in _entries(journal)}
+    numbers = Counter(_number(each) for each in planned.values())
     entries = [
-        Entry(path=path, kind=Kind.MIGRATION, version=str(each["tag"]).partition("_")[0])
+        # Two that were made side by side bear one number, and Drizzle runs both: by their names.
+        Entry(
+            path=path,
+            kind=Kind.MIGRATION,
+            version=_number(each) if numbers[_number(each)] == 1 else str(each["tag"]),
+        )
         for path, each in planned.items()
         if path in there
     ]
@@ -37,7 +43,6 @@ def _listing(ground: Ground) -> Listing:
         errors=(
             *_wrong_dialect(ground, journal),
             *_lacking(ground, [path for path in planned if path not in there]),
-            *twice(entries, "Drizzle", called="number"),
         ),
     )
 
@@ -46,6 +51,10 @@ def moments_of(ground: Ground) -> Mapping[str, str]:
     """When each file was made, by its path: what Drizzle's own table knows it by."""
     entries = _entries(_journal(ground))
     return {ground.at(f"{each['tag']}.sql"): str(each.get("when", "")) for each in entries}
+
+
+def _number(entry: Mapping[str, Any]) -> str:
+    return str(entry["tag"]).partition("_")[0]
 
 
 def _journal(ground: Ground) -> Any:

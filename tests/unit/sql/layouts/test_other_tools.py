@@ -9,9 +9,11 @@ import pytest
 
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.plan.given_past import given_past
 from pytest_housekeeping.sql.layouts.drizzle import moments_of
 from pytest_housekeeping.sql.layouts.in_code import without_sql
 from pytest_housekeeping.sql.layouts.layout import Ground
+from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.layout_ground import numbered, read_layout, write
@@ -228,6 +230,17 @@ def test_a_checkpoint_is_read_where_nothing_is_before_it(tmp_path: Path) -> None
 def journal(*tags: str, dialect: str = "postgresql") -> dict[str, str]:
     entries = [{"idx": n, "when": 1000 + n, "tag": tag} for n, tag in enumerate(tags)]
     return {"d/meta/_journal.json": json.dumps({"dialect": dialect, "entries": entries})}
+
+
+def test_two_files_of_drizzle_that_bear_one_number_go_by_their_names(tmp_path: Path) -> None:
+    names = ("0000_a", "0001_c", "0001_b", "0002_d")
+    files = numbered(*(f"d/{name}.sql" for name in names))
+    found = read_layout(tmp_path, files | journal(*names), settings='baseline = "0001_b"')
+    assert found.paths() == [f"{name}.sql" for name in names]
+    versions = [entry.version for entry in listing(found.config, found.sources).entries]
+    assert versions == ["0000", "0001_c", "0001_b", "0002"]
+    history = [each.path for each in given_past(found.config, found.sources)]
+    assert history == [f"d/{name}.sql" for name in names[:3]]
 
 
 def test_drizzle_goes_by_its_journal(tmp_path: Path) -> None:
