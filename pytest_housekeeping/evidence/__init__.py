@@ -3,6 +3,7 @@
 What is imported here is light. What reads or writes audits imports pydantic, and is imported from
 its own module where it is needed:
 
+- ``run_outcomes``: what ways to end have in common
 - ``run_facts``: what is known before the first step; ``secrets``: what is written down nowhere
 - ``audit``: make the audit of a run; ``model``: its fields, part by part; ``audit_file``: its JSON
   file

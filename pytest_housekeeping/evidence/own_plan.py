@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence.run_outcomes import PROVED, UNDONE
 from pytest_housekeeping.model import Finding, Kind, Level, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.steps import SCHEMA
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
 
 RULE = "audit-plan"
-# How these say that all of the plan is proved; and that nothing of it is in the database.
-_PROVED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
-_UNDONE = (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # The audit states seconds to the tenth of a millisecond.
 _ROUNDED_S = 0.001
@@ -84,9 +82,9 @@ def _outcome(audit: Audit) -> Iterator[str]:
     outcome, plan = audit.run.outcome, audit.plan
     promotes = {step.segment: step for step in audit.steps if step.kind is Kind.PROMOTE}
     passed = [step.id for step in promotes.values() if step.outcome is Outcome.PASSED]
-    if outcome in _UNDONE and passed:
+    if outcome in UNDONE and passed:
         yield f"it says {outcome}, and that {passed[0]} has passed"
-    if outcome not in _PROVED:
+    if outcome not in PROVED:
         return
     # What belongs to a segment behind the last one ran behind the COMMIT, which had not waited; but
     # what was seen there first decides.

@@ -91,7 +91,7 @@ def _remarks(audit: Audit) -> Iterator[tuple[Remark, int]]:
             ),
             number,
         )
-    explained = {each.step for each in audit.findings if each.level is not Level.NOTICE}
+    explained = audit.explained
     for number, step in enumerate(audit.steps, len(audit.findings)):
         if step.outcome is Outcome.FAILED and step.id not in explained:
             said = step.message or "it failed and left no message"

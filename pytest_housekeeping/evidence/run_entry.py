@@ -12,8 +12,6 @@ from pytest_housekeeping.model import Kind, Level, Outcome, Phase
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
 
-# The way back of a baseline, in the place of one for each of its files.
-NOT_UNDONE = "none: what a baseline records was there before it, and it cannot be rolled back"
 _FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY, Kind.SEED, Kind.ROLLBACK)
 # Of the steps that did not pass, and of the objects that were changed past the files.
 _SHOWN = 20

@@ -21,15 +21,15 @@ from pytest_housekeeping.evidence.git.objects import (
     files_below,
 )
 from pytest_housekeeping.evidence.records import Record
+from pytest_housekeeping.evidence.run_outcomes import PROVED
 from pytest_housekeeping.evidence.thinned import THINNED, Thinned, lines, read_lines
-from pytest_housekeeping.model import Mode, RunOutcome
+from pytest_housekeeping.model import Mode
 from pytest_housekeeping.sql.text import digest
 
 LOG = f"{BRANCHES}/{Mode.STAGING}"
 # The newest stay whatever they are of: somebody may be looking at them.
 NEWEST = 20
 _NAMED = re.compile(rf"{Mode.STAGING}_\d{{8}}T\d{{6}}Z_[\w-]+\.json")
-_PASSED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -107,7 +107,7 @@ def _is_on_log(record: Record) -> bool:
 
 
 def _passed(record: Record) -> bool:
-    return record.entry is not None and record.entry.outcome in _PASSED
+    return record.entry is not None and record.entry.outcome in PROVED
 
 
 def _named(records: Sequence[Record]) -> Iterator[str]:

@@ -26,7 +26,8 @@ from pytest_housekeeping.evidence.model.fingerprint import FingerprintRecord
 from pytest_housekeeping.evidence.model.part import Moment, Part
 from pytest_housekeeping.evidence.model.steps import LockConflictRecord, PlanRecord, StepRecord
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
-from pytest_housekeeping.model import Mode, ProvedOn, RunOutcome
+from pytest_housekeeping.evidence.run_outcomes import UNDONE
+from pytest_housekeeping.model import Level, Mode, ProvedOn, RunOutcome
 
 # The way back of a baseline, in the place of one for each of its files.
 _NOT_UNDONE = "none: what a baseline records was there before it, and it cannot be rolled back"
@@ -160,6 +161,11 @@ class Audit(Part):
     chain: Chain = Chain()
 
     @property
+    def explained(self) -> frozenset[str]:
+        """The steps of which a finding says what was wrong."""
+        return frozenset(each.step for each in self.findings if each.level is not Level.NOTICE)
+
+    @property
     def way_back(self) -> tuple[str, ...]:
         """How each pending migration can be undone, a line each."""
         if self.plan.records_only:
@@ -169,11 +175,8 @@ class Audit(Part):
     @property
     def opens_review(self) -> bool:
         """Whether somebody has to look through it: made in an emergency, and not without effect."""
-        return bool(self.run.emergency) and self.run.outcome not in (
-            RunOutcome.REFUSED,
-            RunOutcome.ROLLED_BACK,
-            RunOutcome.NOTHING_TO_PROMOTE,
-        )
+        without_effect = (*UNDONE, RunOutcome.NOTHING_TO_PROMOTE)
+        return bool(self.run.emergency) and self.run.outcome not in without_effect
 
 
 def json_schema() -> dict[str, Any]:

@@ -19,15 +19,14 @@ from pytest_housekeeping.evidence.report.tally import failures, findings
 from pytest_housekeeping.evidence.report.templates import template
 from pytest_housekeeping.evidence.report.timeline import timeline
 from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text
-from pytest_housekeeping.model import Mode, Phase, RunOutcome
+from pytest_housekeeping.evidence.run_outcomes import COMMITTED, UNDONE
+from pytest_housekeeping.model import Mode, Phase
 from pytest_housekeeping.plan.rollback_files import DESTROYS
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.evidence.model.findings import FindingRecord
     from pytest_housekeeping.evidence.model.steps import StepRecord
-
-_COMMITTED = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED)
 
 
 def incident_report(
@@ -62,7 +61,7 @@ def incident_report(
         undone=[("rolled back", each) for each in reverted],
         undoes=run.mode is Mode.ROLLBACK,
         applied=[step for step in audit.steps if step.phase is Phase.APPLY],
-        nothing_committed=run.outcome in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED),
+        nothing_committed=run.outcome in UNDONE,
         failed=[(step, _findings_of(step, audit)) for step in failures(audit)],
         proposal=proposal,
         changes=changes,
@@ -75,7 +74,7 @@ def _seen(audit: Audit, reverted: Sequence[Audit]) -> Iterator[str]:
     """What anybody could notice, in the order in which it is asked: how long, who waited, what is
     gone. As far as the evidence knows."""
     run = audit.run
-    if reverted and run.outcome in _COMMITTED:
+    if reverted and run.outcome in COMMITTED:
         stood = duration(_stood_s(audit, reverted))
         since = min(each.run.finished_at for each in reverted).astimezone(UTC)
         until = run.finished_at.astimezone(UTC)
@@ -84,7 +83,7 @@ def _seen(audit: Audit, reverted: Sequence[Audit]) -> Iterator[str]:
     for each in sorted(reverted, key=lambda audit: audit.run.finished_at):
         yield f"promotion {each.run.id}: {_waited(each)}"
     yield f"this run: {_waited(audit)}"
-    verb = "is gone" if run.outcome in _COMMITTED else "would have gone"
+    verb = "is gone" if run.outcome in COMMITTED else "would have gone"
     staged = [each for each in audit.findings if each.rule == DESTROYS]
     told = destroyed_lines(audit, rows_of(audit))
     lost = [f"{each.object} {each.detail.replace('is destroyed', verb)}" for each in staged]

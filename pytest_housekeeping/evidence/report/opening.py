@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.display import duration, plural
 from pytest_housekeeping.evidence.report.wording import approval_text
+from pytest_housekeeping.evidence.run_outcomes import COMMITTED
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 # What a browser would follow, and nothing that a page could run.
 _ADDRESS = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[\w.~%@+=&?#-]+)*/?")
 _FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY, Kind.ROLLBACK)
-_COMMITTED = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,7 +138,7 @@ def _verb(audit: Audit) -> str:
         return "pending, tried on a copy"
     if audit.run.mode is Mode.STAGING:
         return "applied to a throwaway database"
-    if audit.run.outcome in _COMMITTED:
+    if audit.run.outcome in COMMITTED:
         return "recorded, none of them run" if audit.plan.records_only else "applied"
     if audit.run.outcome is RunOutcome.PROMOTED_IN_PART:
         return "begun, not all of them applied"

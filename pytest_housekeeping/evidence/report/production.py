@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.evidence.report.display import byte_size, plural
-from pytest_housekeeping.evidence.run_entry import NOT_UNDONE
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome
 
 if TYPE_CHECKING:

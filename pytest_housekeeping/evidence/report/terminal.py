@@ -20,6 +20,7 @@ from pytest_housekeeping.evidence.report.opening import applied_files, files_tit
 from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
 from pytest_housekeeping.evidence.run_facts import stem
+from pytest_housekeeping.evidence.run_outcomes import UNDONE
 from pytest_housekeeping.model import Level, Mode, RunOutcome
 from pytest_housekeeping.plan.steps import MUTANTS, REHEARSE, RUNNING
 
@@ -85,7 +86,7 @@ def summary_without_audit(mode: Mode, outcome: RunOutcome) -> list[str]:
 def tone_of(audit: Audit | None, outcome: RunOutcome) -> str:
     """Whether that is good, bad or unsure; without a record it is never good."""
     if audit is None:
-        return "bad" if outcome in (RunOutcome.REFUSED, RunOutcome.ROLLED_BACK) else "unsure"
+        return "bad" if outcome in UNDONE else "unsure"
     return outcome_text(audit).tone
 
 
@@ -144,7 +145,7 @@ def _what_failed(audit: Audit) -> list[str]:
     grave += [each for each in known.new if each.level is Level.WARNING]
     for kind in grave[:_MOST]:
         lines += _kind_lines(kind)
-    explained = {each.step for each in audit.findings if each.level is not Level.NOTICE}
+    explained = audit.explained
     unexplained = [step for step in tally.failures(audit) if step.id not in explained]
     for step in unexplained[:_MOST]:
         lines += _indented(f"failed: {step.id}\n{step.message}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.report.tally import failures
+from pytest_housekeeping.evidence.run_outcomes import PROVED
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def outcome_text(audit: Audit) -> OutcomeText:
         return _CHECKED_ONLY
     if (
         mode is Mode.STAGING
-        and outcome in _GOOD
+        and outcome in PROVED
         and any(step.outcome is not Outcome.PASSED for step in audit.steps)
     ):
         return _BEHIND_COMMIT
@@ -124,7 +125,6 @@ _CHECKED_ONLY = _unsure(
     "Checked, not promoted",
     "What ran has passed; not everything that is required ran, so all of it was rolled back.",
 )
-_GOOD = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
 _BEHIND_COMMIT = _bad(
     "Not proved: behind the COMMIT",
     "The batch was committed on the throwaway database, and a step that needs it committed did not"

@@ -14,7 +14,8 @@ from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.errors import HousekeepingError, ServerError
 from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, LEFT, PASSED
 from pytest_housekeeping.evidence.report.display import plural
-from pytest_housekeeping.model import Level, Mode, RunOutcome
+from pytest_housekeeping.evidence.run_outcomes import PROVED
+from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.plugin.fleet.runs import Ended, Runs
 from pytest_housekeeping.promotion.fleet.rows import rows_of
 from pytest_housekeeping.promotion.fleet.survey import Group, Seen, reading_in
@@ -182,8 +183,7 @@ def told_of(ended: Ended, left: HandedBack | None) -> str:
     printed = ended.output[-_SHOWN:]
     if left is None:
         return printed
-    went_well = left.outcome in (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
-    if ended.code and went_well:
+    if ended.code and left.outcome in PROVED:
         return f"{left.told}; its run ended with exit code {ended.code}:\n{printed}"
     return left.told
 

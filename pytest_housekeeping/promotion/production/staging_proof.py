@@ -10,13 +10,13 @@ from pytest_housekeeping import __version__
 from pytest_housekeeping.errors import EvidenceError, ProofFailed, named
 from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit
+from pytest_housekeeping.evidence.run_outcomes import PROVED
 from pytest_housekeeping.model import (
     Finding,
     Kind,
     Level,
     Mode,
     Phase,
-    RunOutcome,
     Step,
     TargetIdentity,
     Tool,
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit, ToolRecord
     from pytest_housekeeping.evidence.model.steps import PlannedStep
 
-_PROVED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
 # Of how many audits, and how much of each, a refusal tells.
 _AUDITS, _FAULTS = 5, 5
 
@@ -115,7 +114,7 @@ def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iter
     except EvidenceError as error:
         yield error.found
         return
-    if audit.run.outcome not in _PROVED:
+    if audit.run.outcome not in PROVED:
         yield f"its run was {audit.run.outcome}"
     # Behind the COMMIT of staging its result is restored, and applications' own tests run.
     yield from (f"{step.id} has failed" for step in audit.steps if step.outcome == "failed")

@@ -15,7 +15,7 @@ from pytest_housekeeping.evidence.git.objects import REFUSED
 from pytest_housekeeping.evidence.git.shared_branch import begin_again, continue_from, take_over
 from pytest_housekeeping.evidence.git.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.evidence.report.wording import outcome_word
-from pytest_housekeeping.model import RunOutcome
+from pytest_housekeeping.evidence.run_outcomes import UNDONE
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.production.handed import (
     HandedBack,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pytest_housekeeping.promotion.context import RunContext
 
 REMOTE = "origin"
-_UNDONE = (RunOutcome.REFUSED, RunOutcome.ROLLED_BACK)
 _NOT_PUSHED = "NOT PUSHED"
 
 
@@ -53,7 +52,7 @@ def _is_shared(audit: Audit) -> bool:
     """Whether a run was to change a real database and has not, and left nothing to be filled in."""
     incident = any(PurePosixPath(each.path).parent.name == "incidents" for each in audit.artifacts)
     run = audit.run
-    return run.outcome in _UNDONE and not rules_of(run.mode).logged and not incident
+    return run.outcome in UNDONE and not rules_of(run.mode).logged and not incident
 
 
 def publish(

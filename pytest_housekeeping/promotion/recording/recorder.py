@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import Secrets, StartFacts, stem
 from pytest_housekeeping.evidence.journal import Journal, start_journal
+from pytest_housekeeping.evidence.run_outcomes import PROVED
 from pytest_housekeeping.model import Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.steps import RESULT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
@@ -151,7 +152,7 @@ class Recorder:
     @property
     def done(self) -> bool:
         """Whether everything that was to be promoted is in."""
-        done = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE, RunOutcome.PLANNED)
+        done = (*PROVED, RunOutcome.PLANNED)
         return self.audit is not None and self.audit.run.outcome in done
 
     def write(self, *, partial: bool) -> bool:

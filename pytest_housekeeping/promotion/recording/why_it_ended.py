@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pytest_housekeeping.evidence.run_outcomes import UNDONE
 from pytest_housekeeping.model import Outcome, RunOutcome, StepResult
 
 # pytest's exit codes: all that ran has passed, or nothing was selected; and Ctrl-C.
@@ -26,7 +27,7 @@ def why_it_ended(
 
 def what_was_skipped(outcome: RunOutcome, results: Mapping[str, StepResult]) -> str:
     """What was skipped for a reason of its own: where nothing failed, it is the reason."""
-    if outcome not in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED):
+    if outcome not in UNDONE:
         return ""
     skipped = [
         f"{result.step.id} (skipped: {result.message})"

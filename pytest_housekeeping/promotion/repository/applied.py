@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import Repository
+from pytest_housekeeping.evidence.run_outcomes import CHANGED
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.postgres.own_tables import history
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
 _INCLUDES = re.compile(rb"^[ \t]*\\i", re.MULTILINE)
 FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
-CHANGED = (
-    RunOutcome.PROMOTED,
-    RunOutcome.PROMOTED_IN_PART,
-    RunOutcome.PROMOTED_UNPROVED,
-)
 
 
 def promoted_before(

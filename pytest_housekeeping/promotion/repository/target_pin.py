@@ -9,10 +9,9 @@ from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
+from pytest_housekeeping.evidence.run_outcomes import CHANGED
 from pytest_housekeeping.model import Mode, TargetIdentity
 from pytest_housekeeping.sql.project_files import ProjectFiles
-
-_CHANGED = ("promoted", "promoted_in_part", "promoted_unproved")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +37,7 @@ def read_pin(config: Config, sources: ProjectFiles, repository: Repository | Non
     pin = None
     for _, data in repository.evidence(Mode.PROD, repository.relative(config.root / config.audit)):
         audit = plain_audit(data)
-        if audit is not None and audit["run"].get("outcome") in _CHANGED:
+        if audit is not None and audit["run"].get("outcome") in CHANGED:
             system, database = target_of(audit)
             if isinstance(system, str) and isinstance(database, str):
                 pin = Pin(system_identifier=system, database=database)

@@ -13,7 +13,8 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git.objects import fetch_fix
-from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
+from pytest_housekeeping.evidence.run_outcomes import COMMITTED
+from pytest_housekeeping.model import Kind, Mode, TargetIdentity
 from pytest_housekeeping.postgres.own_tables.history import Row, in_effect
 from pytest_housekeeping.sql.layouts.numbered import same_version
 from pytest_housekeeping.sql.layouts.read import listing
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _WHY = "what is undone has to be exactly what was meant"
 _SHOWN = 5
-_IN_FORCE = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ def _nothing(
         if there and not _is(there["system_identifier"], there["database"], target):
             place = f"{there['host']}:{there['port']}/{there['database']}"
             return _refusal(to, f"is a run on another database, {place}", known)
-        if run["mode"] != Mode.PROD or run["outcome"] not in _IN_FORCE:
+        if run["mode"] != Mode.PROD or run["outcome"] not in COMMITTED:
             said = f"is a {run['mode']} run that ended {run['outcome']}: it left nothing to undo"
             return _refusal(to, said, known)
     return _refusal(to, "names no promotion and no migration of this database", known)

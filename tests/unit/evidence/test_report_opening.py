@@ -25,7 +25,7 @@ from pytest_housekeeping.evidence.report.opening import (
 )
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.evidence.report.timeline import timeline
-from pytest_housekeeping.evidence.run_entry import NOT_UNDONE, entry_of
+from pytest_housekeeping.evidence.run_entry import entry_of
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, StepResult
 from support.evidence_samples import DOES, RLS, facts, failed_sample, sample
 from support.report_page import DIFFERENCE, SQL, large_audit, rich_audit, write_page
