@@ -94,7 +94,8 @@ class Rehearsal:
         self._end_judging()
         measurement, file = self._measured(step.segment), self.context.files.of(step)
         applied = self.batch.apply(step)
-        measurement.applied(step, file, self.context.files.text(file), applied)
+        if not self.context.options.records_only:  # of a baseline nothing runs
+            measurement.applied(step, file, self.context.files.text(file), applied)
         self._seconds[step.segment] += applied.duration_s
         return applied
 
