@@ -6,7 +6,7 @@ import pytest
 
 from pytest_housekeeping.checks.rollbacks import ascent, descent
 from pytest_housekeeping.server import StagingDatabase
-from support.cycle_ground import TRIP, Batch, prove, told
+from support.cycle_ground import BATCH, TRIP, Batch, prove, told, wrong
 
 OLD = (
     "CREATE SCHEMA desk; CREATE TABLE desk.old (n int PRIMARY KEY, subject text);"
@@ -64,6 +64,31 @@ def test_what_undoes_its_migration_is_proved_in_turn(
     assert all(verdict.passed for verdict in verdicts.values()), verdicts
     assert told(verdicts)[-1] == "table desk.a is dropped, with 0 rows"
     assert shown == [1, 1, 2, 1]
+
+
+def test_nothing_is_shown_in_turn_on_another_schema_than_that_of_the_way_down(
+    database: StagingDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was noted on the way down says nothing of it: each is tried there and back."""
+    shown: list[bool] = []
+    groups, through = descent.Descents.groups, ascent.Ascent.through
+
+    def meddling(self: descent.Descents, links):  # type: ignore[no-untyped-def]
+        self.begin.__self__.connection.execute("CREATE TABLE desk.extra (n int)")  # type: ignore[attr-defined]
+        return groups(self, links)
+
+    def counting(self: ascent.Ascent, links, before, read):  # type: ignore[no-untyped-def]
+        now = through(self, links, before, read)
+        shown.append(now is not None)
+        return now
+
+    monkeypatch.setattr(descent.Descents, "groups", meddling)
+    monkeypatch.setattr(ascent.Ascent, "through", counting)
+    verdicts = prove(database, Batch(below=[OLD], migrations=SOUND[:3]))
+
+    assert shown == [False, False, False]
+    assert [verdicts[TRIP.format(n)].passed for n in (1, 2, 3)] == [True, True, True]
+    assert wrong(verdicts[BATCH]) == ["table desk.extra"]
 
 
 def test_what_is_planted_is_told_as_by_round_trips(
