@@ -4,7 +4,7 @@
 --   see, change or delete a row of B, write one as B, hand its own to B, or make itself a
 --   member of what is B's. That A sees its own rows is the control, without which seeing
 --   nothing proves nothing. Rows close to A's own are tried as well: with the same beginning,
---   in other letters, in the same bucket of a hash. So is what A can change of its own rows in
+--   in other letters, in the same bucket of a hash. So is what A can write of its own rows in
 --   tables that policies look into: the tenant or the role in one's own profile, say. And a third
 --   who has no row must see none, as where a policy shows all rows but one's own.
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html

@@ -80,6 +80,18 @@ PLANTED = (
         seen=TAKEN,
     ),
     climbs(
+        "a role that is written with a new profile",
+        ROLE
+        + "REVOKE UPDATE ON studio.profile FROM studio_web;"
+        + policies(
+            "project",
+            f"USING ({OWN} OR (SELECT p.role FROM studio.profile AS p WHERE {ME}) = 'admin')",
+        ),
+        "DELETE FROM studio.profile WHERE user_id = (SELECT auth.uid());"
+        "INSERT INTO studio.profile (user_id, email, role)"
+        f" VALUES ((SELECT auth.uid()), 'mine', 'admin'); {SEES}",
+    ),
+    climbs(
         "a level that has to be high",
         "ALTER TABLE studio.profile ADD level integer;"
         + policies(
@@ -153,8 +165,8 @@ SOUND = (
     Sound(
         kind=3,
         title="a profile of which one writes what no policy looks at",
-        sql=IN_PROFILE + BY_PROFILE + "REVOKE UPDATE ON studio.profile FROM studio_web;"
-        "GRANT UPDATE (email) ON studio.profile TO studio_web;",
+        sql=IN_PROFILE + BY_PROFILE + "REVOKE INSERT, UPDATE ON studio.profile FROM studio_web;"
+        "GRANT INSERT (user_id, email), UPDATE (email) ON studio.profile TO studio_web;",
     ),
     Sound(
         kind=3,

@@ -190,7 +190,7 @@ def _insert_as_other(pair: IdentityPair, others: OwnedRows) -> str:
     columns = [
         column for column in _insertable(pair) if not column.has_default or column.name in named
     ]
-    return _insert(pair.table, columns, [others.values[column.name] for column in columns])
+    return insert_row(pair.table, columns, [others.values[column.name] for column in columns])
 
 
 def keys_to_take_over(pair: IdentityPair) -> tuple[tuple[str, ...], ...]:
@@ -214,12 +214,14 @@ def _take_over(
         ]
         target = ", ".join(in_quotes(name) for name in key)
         yield (
-            f"{_insert(pair.table, columns, values)}"
+            f"{insert_row(pair.table, columns, values)}"
             f" ON CONFLICT ({target}) DO UPDATE SET {assignment} = excluded.{assignment}"
         )
 
 
-def _insert(table: ProtectedTable, columns: Sequence[Column], values: Sequence[str | None]) -> str:
+def insert_row(
+    table: ProtectedTable, columns: Sequence[Column], values: Sequence[str | None]
+) -> str:
     names = ", ".join(column.quoted for column in columns)
     literals = ", ".join(literal(value) for value in values)
     return f"INSERT INTO {table.object} ({names}) OVERRIDING SYSTEM VALUE VALUES ({literals})"

@@ -18,32 +18,25 @@ from pytest_housekeeping.checks.rls.findings import FindingCollector
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities, describe
 from pytest_housekeeping.checks.rls.identities.visible_rows import (
     OwnedRows,
+    VisibleRows,
     grant_select,
     read_owned_rows,
+    read_visible_rows,
     rows_condition,
 )
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.proofs.isolation_attempts import (
     harmless_assignment,
+    insert_row,
     lift_read_policies,
 )
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
+from pytest_housekeeping.checks.rls.proofs.own_change_values import values_there, values_wanted
 from pytest_housekeeping.checks.rls.tables import Column, ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
-from pytest_housekeeping.checks.rules.together import attempt_together
 from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import quoted
-
-_DISTINCT = 6
-_NUMBERS = ("0", "1", "32767")
-_ENDS = ("infinity", "-infinity")
-# What a policy may ask of a column without naming a value that the column must have.
-_TYPICAL: Mapping[str, Sequence[str]] = {
-    "boolean": ("true", "false"),
-    **dict.fromkeys(("smallint", "integer", "bigint", "numeric", "real"), _NUMBERS),
-    **dict.fromkeys(("date", "timestamp with time zone", "timestamp without time zone"), _ENDS),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,10 +50,33 @@ class _Change:
     column: Column
     value: str | None
     identity: Identity
+    mine: OwnedRows | None = None
+    """The own row, where it is not updated but written anew."""
 
     @property
     def statement(self) -> str:
-        return f"UPDATE {self.table.object} SET {self.column.quoted} = {literal(self.value)}"
+        if self.mine is None:
+            return f"UPDATE {self.table.object} SET {self.column.quoted} = {literal(self.value)}"
+        values = {**self.mine.values, self.column.name: self.value}
+        columns = [
+            each
+            for each in self.table.columns
+            if each.writable
+            and each.name in self.privileges.insert
+            and (each.name == self.column.name or not each.has_default)
+        ]
+        return insert_row(self.table, columns, [values.get(each.name) for each in columns])
+
+    @property
+    def setup(self) -> str:
+        """As before its row was made; what refers to it may keep it there."""
+        if self.mine is None:
+            return ""
+        rows = rows_condition(self.mine.rows)
+        return (
+            f"{self.table.no_force} DO $hk_own$ BEGIN DELETE FROM {self.table.object} WHERE {rows};"
+            " EXCEPTION WHEN OTHERS THEN NULL; END $hk_own$;"
+        )
 
 
 def judge_own_changes(
@@ -77,7 +93,7 @@ def judge_own_changes(
     open_already = collector.leaking
     changes = [
         each
-        for each in _changes(connection, functions, known, identities, pairs)
+        for each in _changes(connection, context, functions, known, identities, pairs)
         if each.table.object not in open_already and each.pair.table.object not in open_already
     ]
     alone = attempt_all(connection, [_attempt(context, each, each.statement) for each in changes])
@@ -103,6 +119,7 @@ def _reached(result: AttemptResult) -> bool:
 
 def _changes(
     connection: Connection,
+    context: Sequence[Claim],
     functions: Functions,
     known: Sequence[ProtectedTable],
     identities: Mapping[str, TableIdentities],
@@ -112,25 +129,42 @@ def _changes(
     if not found:
         return
     rows = read_owned_rows(connection, [(pair.identities, pair.other) for pair, *_ in found])
-    there = _values_there(connection, [(table, column) for _, table, _, column in found])
+    there = values_there(connection, [(table, column) for _, table, _, column in found])
     for (pair, table, privileges, column), others in zip(found, rows, strict=True):
         values = dict.fromkeys(there[table.object, column.name])
-        for value in (*values, *_wanted(pair, functions, table, column, others)):
-            yield _Change(
-                pair=pair,
-                others=others,
-                table=table,
-                privileges=privileges,
-                column=column,
-                value=value,
-                identity=_of_both(pair, identities.get(table.object)),
-            )
+        change = _Change(
+            pair=pair,
+            others=others,
+            table=table,
+            privileges=privileges,
+            column=column,
+            value=None,
+            identity=_of_both(pair, identities.get(table.object)),
+        )
+        mine = _own_row(connection, context, change, replace(pair.identities, identity_columns=()))
+        for value in (*values, *values_wanted(pair, functions, table, column, others)):
+            if column.updatable and column.name in privileges.update:
+                yield replace(change, value=value)
+            if mine and mine.rows and mine.values[column.name] != value:
+                yield replace(change, value=value, mine=mine)
+
+
+def _own_row(
+    connection: Connection, context: Sequence[Claim], change: _Change, there: TableIdentities
+) -> OwnedRows | None:
+    """A row that the identity sees in the table looked into, where the role may write such a one
+    itself."""
+    if not change.column.writable or change.column.name not in change.privileges.insert:
+        return None
+    asked = VisibleRows(table=change.table, privileges=change.privileges, identity=change.identity)
+    (seen,) = read_visible_rows(connection, context, [asked])
+    return read_owned_rows(connection, [(there, replace(seen, rows=seen.rows[:1]))])[0]
 
 
 def _columns_looked_into(
     functions: Functions, known: Sequence[ProtectedTable], pairs: Sequence[IdentityPair]
 ) -> Iterator[tuple[IdentityPair, ProtectedTable, RolePrivileges, Column]]:
-    """Each column that policies look into and the role may update."""
+    """Each column that policies look into and the role may write."""
     tables = {(table.schema, table.name): table for table in known}
     tried: set[object] = set()
     for pair in pairs:
@@ -140,10 +174,10 @@ def _columns_looked_into(
         for relation, name in read_policies(pair.table, functions).looked_into:
             table = tables.get(relation)
             column = table.column(name) if table else None
-            if table is None or column is None or not column.updatable:
+            if table is None or column is None:
                 continue
             for each in table.privileges:
-                if each.role == pair.privileges.role and name in each.update:
+                if each.role == pair.privileges.role and name in each.update | each.insert:
                     yield pair, table, each, column
 
 
@@ -170,53 +204,6 @@ def _what_policies_say(pair: IdentityPair) -> tuple[object, ...]:
     )
 
 
-def _values_there(
-    connection: Connection, asked: Sequence[tuple[ProtectedTable, Column]]
-) -> Mapping[tuple[str, str], Sequence[str]]:
-    """Some distinct values of each column, read past the policies."""
-    unique = list(dict.fromkeys(asked))
-    results = attempt_together(
-        connection,
-        [
-            Attempt(
-                setup=table.no_force,
-                statement="SELECT pg_catalog.jsonb_agg(s.value) FROM (SELECT DISTINCT"
-                f" {column.quoted}::text AS value FROM {table.object}"
-                f" WHERE {column.quoted} IS NOT NULL LIMIT {_DISTINCT}) AS s",
-            )
-            for table, column in unique
-        ],
-    )
-    return {
-        (table.object, column.name): result.value or ()
-        for (table, column), result in zip(unique, results, strict=True)
-    }
-
-
-def _wanted(
-    pair: IdentityPair,
-    functions: Functions,
-    table: ProtectedTable,
-    column: Column,
-    others: OwnedRows,
-) -> Iterator[str | None]:
-    """What the policies compare the column with: values that they hold, or the other's row has."""
-    reading = read_policies(pair.table, functions)
-    place = ((table.schema, table.name), column.name)
-    itself = (pair.table.schema, pair.table.name)
-    for constant in reading.column_constants:
-        if ((constant.schema, constant.table), constant.column) == place:
-            yield constant.value
-    for link in reading.links:
-        ends = {link.one, link.other}
-        if place in ends:
-            names = [name for relation, name in ends - {place} if relation == itself]
-            yield from (value for name in names if (value := others.values.get(name)) is not None)
-    yield from _TYPICAL.get(column.type, ())
-    if not column.required:
-        yield None
-
-
 def _reaching(context: Sequence[Claim], change: _Change) -> Iterator[tuple[str, Attempt]]:
     """The change, and behind it all that could reach the other's rows."""
     table, privileges = change.pair.table, change.pair.privileges
@@ -226,9 +213,10 @@ def _reaching(context: Sequence[Claim], change: _Change) -> Iterator[tuple[str, 
     count = "SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM"
     attempt = _attempt(context, change, change.statement)
     if privileges.may_read and not table.is_public:
-        setup = grant_select(table, privileges)
+        setup = change.setup + grant_select(table, privileges)
         yield "sees", replace(attempt, setup=setup, later=f"{count} {table.object} WHERE {where}")
-    theirs, setup = rows_condition(change.others.rows), lift_read_policies(table, privileges)
+    theirs = rows_condition(change.others.rows)
+    setup = change.setup + lift_read_policies(table, privileges)
     writes = {}
     if assignment := harmless_assignment(change.pair):
         writes["updates"] = f"UPDATE {table.object} SET {assignment} = {assignment}"
@@ -244,20 +232,22 @@ def _attempt(context: Sequence[Claim], change: _Change, statement: str) -> Attem
         role=change.privileges.role,
         settings=settings_of(context, change.identity),
         statement=statement,
+        setup=change.setup,
         query=False,
     )
 
 
 def _tell(collector: FindingCollector, change: _Change, does: str) -> None:
     role, name = change.privileges.role, change.table.object
-    left = change.privileges.update - {change.column.name}
-    fix = f"REVOKE UPDATE ON {name} FROM {quoted(role)};"
-    if left:
+    held = change.privileges.insert if change.mine else change.privileges.update
+    right, done = ("INSERT", "written") if change.mine else ("UPDATE", "set")
+    fix = f"REVOKE {right} ON {name} FROM {quoted(role)};"
+    if left := held - {change.column.name}:
         columns = ", ".join(quoted(each) for each in sorted(left))
-        fix += f"\nGRANT UPDATE ({columns}) ON {name} TO {quoted(role)};"
+        fix += f"\nGRANT {right} ({columns}) ON {name} TO {quoted(role)};"
     me, other = describe(change.pair.me.identity), describe(change.pair.other.identity)
     text = (
-        f"{role} acting for {me} {does} rows of {other} once it has set"
-        f" {change.column.quoted} of its row of {name} to {literal(change.value)}"
+        f"{role} acting for {me} {does} rows of {other} once it has {done}"
+        f" {change.column.quoted} of its row of {name} to be {literal(change.value)}"
     )
     collector.add_way(change.pair.table, role, text, fix)
