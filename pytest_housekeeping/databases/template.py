@@ -11,6 +11,7 @@ from pytest_housekeeping.databases.content import Content, State, version_of
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.given_past import given_paths
+from pytest_housekeeping.plan.pending import FILES
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.replay import apply_segment, replay_file, run_plain, segments_of
 from pytest_housekeeping.promotion.throwaway import advised
@@ -19,8 +20,6 @@ from pytest_housekeeping.sql.bootstrap import bootstrap_texts
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.layouts.read import text_of
-
-_IN_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,7 @@ class TemplateMaker:
     def __init__(self, content: Content, server_kind: str) -> None:
         """Reads and parses them all. Raises SqlFileError that names every file with a problem."""
         self._content, self._kind = content, server_kind
-        read = read_all(content.config, content.files, (*_IN_ORDER, Kind.SEED))
+        read = read_all(content.config, content.files, (*FILES, Kind.SEED))
         found = read.files
         self._known = given_paths(content.config, content.files)
         batch = [[f for f in files if f.path not in self._known] for files in found.values()]

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from pytest_housekeeping.declarations.toml import Problems, expect_keys
 
-_SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
+SETTING_NAME = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
 _KIND = 'settings, which are written \'app.tenant_id\' or { setting = "…", path = ["…"] }'
 _KEYS = {"setting": True, "path": True, "many": False}
 # JSON's numbers beyond this one are read as another by some.
@@ -97,7 +97,7 @@ def parse_context(
 
 
 def _plain(item: object, problems: Problems) -> Claim | None:
-    if isinstance(item, str) and _SETTING.fullmatch(item):
+    if isinstance(item, str) and SETTING_NAME.fullmatch(item):
         return Claim(setting=item)
     problems.add(f"'context' of the file holds {item!r}, which is none of {_KIND}")
     return None
@@ -106,7 +106,7 @@ def _plain(item: object, problems: Problems) -> Claim | None:
 def _claim(item: Mapping[str, Any], problems: Problems) -> Claim | None:
     expect_keys(item, _KEYS, f"{item!r} in 'context'", problems)
     setting, path, many = item.get("setting"), item.get("path"), item.get("many", False)
-    if not (isinstance(setting, str) and _SETTING.fullmatch(setting)):
+    if not (isinstance(setting, str) and SETTING_NAME.fullmatch(setting)):
         problems.add(f"'setting' of {item!r} in 'context' is no setting such as 'app.claims'")
         return None
     if not (isinstance(path, list) and path and all(isinstance(n, str) and n for n in path)):

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pytest_housekeeping.model import Level
 
-_GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTICE: 2}
+GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTICE: 2}
 # Of one kind so many are told in full; of more, one, with the names of the others.
 EACH = 3
 # What keeps files out of a plan is something else in each of them.
@@ -140,7 +140,7 @@ def kinds_of(findings: Sequence[Found]) -> list[FindingKind[Found]]:
         )
         for (level, rule), each in heads.items()
     ]
-    return sorted(found, key=lambda kind: _GRAVITY[kind.level])
+    return sorted(found, key=lambda kind: GRAVITY[kind.level])
 
 
 def _root(finding: Found, by_name: Mapping[str, Found]) -> Found:
@@ -155,7 +155,7 @@ def _cause(finding: Told, known: Mapping[tuple[str, str], Told]) -> Told | None:
     for rule in _FOLLOWS.get(finding.rule, ()):
         for subject in (finding.object, finding.role):
             cause = known.get((rule, subject)) if subject else None
-            if cause is not None and _GRAVITY[cause.level] <= _GRAVITY[finding.level]:
+            if cause is not None and GRAVITY[cause.level] <= GRAVITY[finding.level]:
                 return cause
     return None
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence.kinds import GRAVITY
 from pytest_housekeeping.model import Level, Outcome, Place, RunOutcome
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ FAILED, REFUSED = "step-failed", "refused"
 MOST = 5_000
 """As many results as GitHub shows of one file; the gravest come first."""
 
-_GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTICE: 2}
 _LINE = re.compile(r":\d+(?::\d+)?(?=[\s,]|$)")
 
 
@@ -66,7 +66,7 @@ class Remarks:
 
 def remarks_of(audit: Audit, places: Places) -> Remarks:
     """All that an audit says of the project, with its places."""
-    found = sorted(_remarks(audit), key=lambda each: (_GRAVITY[each[0].level], each[0].since != ""))
+    found = sorted(_remarks(audit), key=lambda each: (GRAVITY[each[0].level], each[0].since != ""))
     named = _fingerprints([remark for remark, _ in found])
     told = tuple(
         replace(remark, place=_place(audit, places, number), fingerprint=fingerprint)

@@ -16,6 +16,7 @@ from secrets import token_hex
 from pytest_housekeeping.evidence.git.branch import commit_files
 from pytest_housekeeping.evidence.git.objects import (
     BRANCHES,
+    OBJECT_NAME,
     GitCommands,
     files_at,
     files_below,
@@ -30,7 +31,6 @@ LOG = f"{BRANCHES}/{Mode.STAGING}"
 # The newest stay whatever they are of: somebody may be looking at them.
 NEWEST = 20
 _NAMED = re.compile(rf"{Mode.STAGING}_\d{{8}}T\d{{6}}Z_[\w-]+\.json")
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +121,7 @@ def _named(records: Sequence[Record]) -> Iterator[str]:
 
 def _behind(git: GitCommands, log: Sequence[Record]) -> set[str]:
     """The commits that a commit which has passed has behind it, and those that are not here."""
-    commits = {each.commit for each in log if _COMMIT.fullmatch(each.commit)}
+    commits = {each.commit for each in log if OBJECT_NAME.fullmatch(each.commit)}
     here = {each for each in commits if git.commit(each) is not None}
     tips = sorted({each.commit for each in log if _passed(each)} & here)
     asked = "".join(f"{tip}^@\n" for tip in tips).encode()

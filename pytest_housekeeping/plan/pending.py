@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.file import SqlFile
 
-_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
+FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,7 @@ def is_pending(file: SqlFile, applied: Mapping[str, str]) -> bool:
 def pending_files(
     files: Mapping[Kind, Sequence[SqlFile]],
     past: Sequence[AppliedFile],
-    kinds: Sequence[Kind] = _ORDER,
+    kinds: Sequence[Kind] = FILES,
 ) -> list[SqlFile]:
     """The files that are to be applied, in order: where there are any, those of `every` batch."""
     ordered, applied = [file for kind in kinds for file in files[kind]], applied_last(past)

@@ -8,7 +8,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, SqlFailed
 from pytest_housekeeping.sql.identifiers import quoted
 
-_DENIED = re.compile(r'permission denied to create extension "([^"]+)"')
+DENIED = re.compile(r'permission denied to create extension "([^"]+)"')
 _THERE = re.compile(r'extension "([^"]+)" already exists')
 
 
@@ -17,7 +17,7 @@ def untrusted_extension(error: HousekeepingError, kind: str, config: Config) -> 
 
     `kind` is that of the server, as in `extension_advice`.
     """
-    if denied := _DENIED.search(error.found):
+    if denied := DENIED.search(error.found):
         return SqlFailed(
             error.found,
             why="a superuser alone may make it, and the role that migrations run as is none",

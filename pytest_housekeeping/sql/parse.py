@@ -11,7 +11,7 @@ from typing import Any
 from pytest_housekeeping.sql import parser
 
 Node = Mapping[str, Any]
-_MAINTAIN = ("VacuumStmt", "ReindexStmt")
+MAINTAIN = ("VacuumStmt", "ReindexStmt")
 _OUTSIDE = re.compile(r"\b(?:concurrently|vacuum|reindex)\b", re.IGNORECASE)
 
 
@@ -97,12 +97,12 @@ def without_concurrently(text: str) -> str:
     if not _OUTSIDE.search(text):
         return text
     nodes = [statement.stmt for statement in parser.parse(text)]
-    if not any(_builds(node) or node.tag in _MAINTAIN for node in nodes):
+    if not any(_builds(node) or node.tag in MAINTAIN for node in nodes):
         return text
     return "".join(
         f"{printed(parser.changed(node, concurrent=False) if _builds(node) else node)};\n"
         for node in nodes
-        if node.tag not in _MAINTAIN
+        if node.tag not in MAINTAIN
     )
 
 

@@ -32,6 +32,8 @@ FLEET_NAME = re.compile(r"fleet_\d{8}T\d{6}Z_[^/]+\.json")
 INDEX = "index.html"
 _FOUND = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (blob|tree|commit|tag) \d+")
 _FOLDER, _SUBMODULE = "40000", "160000"
+# The name of an object, by sha1 or by sha256.
+OBJECT_NAME = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 class GitCommands(Protocol):

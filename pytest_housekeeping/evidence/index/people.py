@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_housekeeping.evidence.git.objects import GitCommands
+from pytest_housekeeping.evidence.git.objects import OBJECT_NAME, GitCommands
 from pytest_housekeeping.evidence.run_entry import RunEntry
 
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _PERSON = re.compile(r"([^<\n]*)<([^>\n]*)>")
 # "Merge pull request #12", "Countries have a region (#12)", "See merge request shop/schema!7".
 _REQUEST = re.compile(r"(?<![\w/])[\w./-]*[#!]\d+\b")
@@ -51,7 +50,7 @@ def written(git: GitCommands, entry: RunEntry, root: str, since: RunEntry | None
     one, all that ever came to them.
     """
     commit = entry.commit
-    if not _COMMIT.fullmatch(commit):
+    if not OBJECT_NAME.fullmatch(commit):
         return Written(unknown="it attests no commit")
     if git.commit(commit) is None:
         return Written(unknown=f"commit {commit[:12]} is not in this clone")
@@ -60,7 +59,7 @@ def written(git: GitCommands, entry: RunEntry, root: str, since: RunEntry | None
     paths = [f"{root}/{each.path}".lstrip("/").partition("#")[0] for each in entry.files]
     if not paths:
         return Written(request=request, unknown="it had no files")
-    known = [since.commit] if since and _COMMIT.fullmatch(since.commit) else []
+    known = [since.commit] if since and OBJECT_NAME.fullmatch(since.commit) else []
     bounds = [f"^{each}" for each in known if git.commit(each) is not None]
     log = ("log", "--no-show-signature", "--no-merges", _AUTHORS)
     text = git.run(*log, commit, *bounds, "--", *paths).decode(errors="replace")

@@ -10,7 +10,6 @@ says who had to sign.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from functools import cache
@@ -22,6 +21,7 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git.objects import (
     BRANCHES,
     FETCH,
+    OBJECT_NAME,
     GitCommands,
     files_at,
     looked_up,
@@ -33,7 +33,6 @@ from pytest_housekeeping.model import Finding, Level, Mode
 
 RULE = "audit-unsigned"
 _LOG = f"{BRANCHES}/{Mode.STAGING}"
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 _Ground = tuple[str, str]
 """A commit that an audit attests, and the folder that the audit stands in."""
@@ -84,7 +83,7 @@ def demanded_at(
     None where nobody has to sign, an empty file where the one that is named is not there. A commit
     that is not in this clone is left out.
     """
-    plausible = sorted(each for each in grounds if _COMMIT.fullmatch(each[0]))
+    plausible = sorted(each for each in grounds if OBJECT_NAME.fullmatch(each[0]))
     kinds = looked_up(git, [commit for commit, _ in plausible])
     there = [each for each, (_, kind) in zip(plausible, kinds, strict=True) if kind == "commit"]
     texts = files_at(

@@ -23,12 +23,12 @@ from pytest_housekeeping.evidence.fleet_record import (
 )
 from pytest_housekeeping.evidence.fleet_standing import STATES, counted, troubles
 from pytest_housekeeping.evidence.report.display import duration, plural, shortened, visible
+from pytest_housekeeping.evidence.report.html import MARK
 from pytest_housekeeping.evidence.report.opening import Fact, web_address
 from pytest_housekeeping.evidence.report.templates import own_text, template
 from pytest_housekeeping.evidence.report.wording import OutcomeText
 from pytest_housekeeping.model import Mode
 
-_MARK = {"good": "✓", "bad": "✗", "unsure": "?"}
 # What the state of a database is called where the page colours it.
 _TONES = {FAILED: "failed", LEFT_OUT: "failed", PASSED: "passed", UP_TO_DATE: "passed"}
 _TONES |= dict.fromkeys((AWAY, LEFT, PENDING, ARCHIVED), "skipped")
@@ -130,7 +130,7 @@ def fleet_page(record: FleetRecord) -> str:
         script=own_text("search.js"),
         record=record,
         text=text,
-        mark=_MARK[text.tone],
+        mark=MARK[text.tone],
         facts=fleet_facts(record),
         troubles=[
             (each, shortened(each.said.strip(), _MOST_DETAIL)) for each in found[:_MOST_TROUBLES]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _TEMPLATE, _WHOLE = "summary.html.jinja", "page.html.jinja"
 _PARTS = ("macros", "files", "findings", "timeline", "facts", "steps")
 _OF_A_COPY = ("plan", "batch", "clone", "way_back")
-_MARK = {"good": "✓", "bad": "✗", "unsure": "?"}
+MARK = {"good": "✓", "bad": "✗", "unsure": "?"}
 _MOST_STEPS = 50
 _MOST_ROWS = 500
 # Of the SQL, a page shows so much: the rest is in the commit, and in the files beside it.
@@ -113,7 +113,7 @@ def _of_the_run(audit: Audit) -> dict[str, Any]:
     text = outcome_text(audit)
     return {
         "text": text,
-        "mark": _MARK[text.tone],
+        "mark": MARK[text.tone],
         "run": audit.run,
         "source": audit.source,
         "target": audit.target,

@@ -23,6 +23,7 @@ from pytest_housekeeping.evidence.report.everybody import (
     masked,
     row_classes,
 )
+from pytest_housekeeping.evidence.report.github import MARK
 from pytest_housekeeping.evidence.report.markdown import Section, block, code, fitted, size
 from pytest_housekeeping.evidence.report.production import (
     applied_told,
@@ -46,7 +47,6 @@ PROMOTION = "housekeeping-prod-promotion.yml"
 _MARK = "<!-- pytest-housekeeping: plan of {commit}{project} -->"
 _MARKED = re.compile(_MARK.format(commit="([0-9a-f]{40,64})", project="(?: in (\\S+))?"))
 _LONGEST = 64_000
-_MARKS = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
 _PAGE = re.compile(r"https://[\w.-]+(?::\d+)?(?:/[\w.-]+)+")
 
 
@@ -87,7 +87,7 @@ def plan_comment(audit: Audit, commit: str, *, private: bool = False, project: s
     told = audit if private else for_everybody(audit)
     text = outcome_text(told)
     rest = _where_the_rest_is(told, private=private)
-    headline = f"## {_MARKS[text.tone]} {text.headline}{_of(project)}"
+    headline = f"## {MARK[text.tone]} {text.headline}{_of(project)}"
     parts = [_mark(commit, project), headline, text.meaning]
     if told.run.message:
         parts.append(block(told.run.message))

@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence.kinds import FindingKind, kinds_of
-from pytest_housekeeping.model import Level, Outcome, Phase
+from pytest_housekeeping.evidence.kinds import GRAVITY, FindingKind, kinds_of
+from pytest_housekeeping.model import Outcome, Phase
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.evidence.model.findings import FindingRecord
     from pytest_housekeeping.evidence.model.steps import StepRecord
-
-_GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTICE: 2}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +56,7 @@ def findings(audit: Audit) -> list[FindingRecord]:
 
 
 def gravest_first(found: Iterable[FindingRecord]) -> list[FindingRecord]:
-    return sorted(found, key=lambda finding: _GRAVITY[finding.level])
+    return sorted(found, key=lambda finding: GRAVITY[finding.level])
 
 
 def kinds(audit: Audit) -> list[FindingKind[FindingRecord]]:

@@ -14,7 +14,7 @@ from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.errors import named as listed_names
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Kind, TargetIdentity
-from pytest_housekeeping.plan.pending import pending_files
+from pytest_housekeeping.plan.pending import FILES, pending_files
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
@@ -35,7 +35,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     read_address,
 )
-from pytest_housekeeping.promotion.repository.applied import FILES, applied_files
+from pytest_housekeeping.promotion.repository.applied import applied_files
 from pytest_housekeeping.promotion.repository.target_pin import misplaced, read_pin
 from pytest_housekeeping.snapshot.difference import Difference
 from pytest_housekeeping.snapshot.dump import dump_schema

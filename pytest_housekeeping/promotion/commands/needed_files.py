@@ -13,8 +13,7 @@ from pytest_housekeeping.declarations.settings import SETTINGS, settings_in
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git.objects import contents_at, files_below, objects
-from pytest_housekeeping.plan.pending import AppliedFile
-from pytest_housekeeping.promotion.repository.applied import FILES
+from pytest_housekeeping.plan.pending import FILES, AppliedFile
 from pytest_housekeeping.sql.folder import sql_paths
 from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN, layout_of
 from pytest_housekeeping.sql.project_files import ProjectFiles

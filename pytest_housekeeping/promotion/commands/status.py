@@ -20,7 +20,7 @@ from pytest_housekeeping.evidence.proof.reviews import review_findings
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.evidence.run_outcomes import CHANGED
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.plan.pending import AppliedFile, pending_files
+from pytest_housekeeping.plan.pending import FILES, AppliedFile, pending_files
 from pytest_housekeeping.plan.plan import ToolsPast
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.own_tables import history
@@ -41,7 +41,6 @@ from pytest_housekeeping.promotion.production.target_address import (
 )
 from pytest_housekeeping.promotion.production.their_files import recorded_by
 from pytest_housekeeping.promotion.repository.applied import (
-    FILES,
     applied_files,
     promoted_before,
 )

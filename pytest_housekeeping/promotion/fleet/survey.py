@@ -14,7 +14,7 @@ import psycopg
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ServerError, named
 from pytest_housekeeping.evidence.report.display import plural
-from pytest_housekeeping.plan.pending import AppliedFile, pending_files
+from pytest_housekeeping.plan.pending import FILES, AppliedFile, pending_files
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
@@ -32,7 +32,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     read_address,
 )
-from pytest_housekeeping.promotion.repository.applied import FILES, applied_files
+from pytest_housekeeping.promotion.repository.applied import applied_files
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import in_common, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint

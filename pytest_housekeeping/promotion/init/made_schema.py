@@ -15,6 +15,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, SqlFailed, named
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.given_past import given_paths
+from pytest_housekeeping.plan.pending import FILES
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.init.needed import Needed, out_of_path
@@ -34,7 +35,6 @@ from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _SHOWN = 3
-_KINDS = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,12 +186,12 @@ def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
             fix="put the first migration there, 0001_first.sql, or name the folder: migrations ="
             " '...' in [tool.housekeeping]",
         )
-    read = read_all(config, sources, _KINDS)
+    read = read_all(config, sources, FILES)
     found, errors = read.files, read.errors
     known = given_paths(config, sources)
     problems = [
         (f"{file.path}:{each.line}:{each.column}", each)
-        for kind in _KINDS
+        for kind in FILES
         for file in found[kind]
         for each in file.problems
         if file.path not in known or (each.unreadable and file.path not in config.rows_only)
@@ -204,7 +204,7 @@ def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
             why="what is declared is read off the schema that they make",
             fix="put the first one there, 0001_first.sql",
         )
-    return [file for kind in _KINDS for file in found[kind]]
+    return [file for kind in FILES for file in found[kind]]
 
 
 def _told(problems: list[tuple[str, Problem]]) -> Iterator[str]:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.postgres.tool_history.own_table import own_table
+from pytest_housekeeping.promotion.untrusted import DENIED
 from pytest_housekeeping.sql.identifiers import quoted
 
 _ROLE = re.compile(
     r'role "((?:[^"]|"")+)" does not exist|'
     r'must be (?:able to SET ROLE|member of role) "((?:[^"]|"")+)"'
 )
-_EXTENSION = re.compile(r'permission denied to create extension "([^"]+)"')
 _SCHEMA = re.compile(r'schema "((?:[^"]|"")+)" does not exist')
 # What only an extension has that an administrator has made by hand.
 _LACKING = re.compile(
@@ -109,7 +109,7 @@ class Needed:
         """The same and what a file was refused for, or None where it was for something else."""
         if (name := _named(_ROLE, error)) and name not in self.roles:
             return replace(self, roles=(*self.roles, name))
-        if (name := _named(_EXTENSION, error)) and name not in self.extensions:
+        if (name := _named(DENIED, error)) and name not in self.extensions:
             return replace(self, extensions=(*self.extensions, name))
         if (name := _extension_of(error)) and name not in self.extensions:
             return replace(self, extensions=(*self.extensions, name))

@@ -13,6 +13,7 @@ from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
 from pytest_housekeeping.evidence.run_outcomes import CHANGED
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Outcome, Phase, TargetIdentity
+from pytest_housekeeping.plan.pending import FILES
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.own_tables.catalog import Planned
@@ -20,7 +21,7 @@ from pytest_housekeeping.postgres.own_tables.guard import content_faults
 from pytest_housekeeping.postgres.own_tables.shape import misfits
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import error
-from pytest_housekeeping.promotion.repository.applied import FILES, committed_segments
+from pytest_housekeeping.promotion.repository.applied import committed_segments
 from pytest_housekeeping.promotion.repository.intact_audits import intact_audits
 from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
 

@@ -14,7 +14,7 @@ from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.run_outcomes import CHANGED
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
-from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.pending import FILES, AppliedFile
 from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.promotion.repository.intact_audits import intact_audits
 from pytest_housekeeping.sql.layouts.layout import Reading
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.steps import PlannedStep, StepRecord
 
 _INCLUDES = re.compile(rb"^[ \t]*\\i", re.MULTILINE)
-FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 
 def promoted_before(

@@ -8,7 +8,6 @@ of this fits: against that stand the signers (``evidence_signers``), and nothing
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import BASELINE
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import BRANCHES, Repository, stem
-from pytest_housekeeping.evidence.git.objects import contents_at
+from pytest_housekeeping.evidence.git.objects import OBJECT_NAME, contents_at
 from pytest_housekeeping.evidence.git.origin import origins_of
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.plain_audit import plain_audit
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 # What the clocks of two machines may differ by.
 _CLOCKS = timedelta(hours=1)
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +124,7 @@ def _of_its_commit(ground: Ground, audit: Audit) -> Iterator[str]:
     source, repository = audit.source, ground.repository
     if source.dirty:
         yield f"it ran on files that are in no commit: {', '.join(source.dirty_paths[:5])}"
-    if source.commit is None or not _COMMIT.fullmatch(source.commit):
+    if source.commit is None or not OBJECT_NAME.fullmatch(source.commit):
         yield f"it attests no commit: {source.commit}" if source.commit else "it attests no commit"
         return
     commit = repository.commit(source.commit)

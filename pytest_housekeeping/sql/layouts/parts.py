@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.layouts.layout import Reading
-from pytest_housekeeping.sql.parse import Statement, parse
+from pytest_housekeeping.sql.parse import MAINTAIN, Statement, parse
 from pytest_housekeeping.sql.parser import scan
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import Woven
@@ -28,7 +28,6 @@ _LIMITS = frozenset(
         "client_min_messages",
     )
 )
-_MAINTAIN = ("VacuumStmt", "ReindexStmt")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +105,7 @@ def in_one_transaction(found: Reading) -> Reading:
     text, told = found.text, list(found.told)
     ends = [*(each.offset for each in statements[1:]), len(text)]
     for statement, end in zip(statements, ends, strict=True):
-        if statement.name in _MAINTAIN:
+        if statement.name in MAINTAIN:
             text = _blanked(text, statement.offset, end)
             told.append(
                 _problem(found.text, statement, "is left out of the way back", _MAINTAINS, "")

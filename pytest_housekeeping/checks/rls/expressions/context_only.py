@@ -11,7 +11,6 @@ is, and SESSION_USER is not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,10 +24,9 @@ from pytest_housekeeping.checks.rls.expressions.function_bodies import (
 )
 from pytest_housekeeping.checks.rls.expressions.syntax_tree import names_of
 from pytest_housekeeping.checks.rules.scope import run_readonly
+from pytest_housekeeping.declarations.identity import SETTING_NAME
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.parser import Node, children, is_a, walk
-
-_SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
 
 # STABLE for the sake of rare arguments, or because they read catalogs that a policy relies on.
 _ACCEPTED = frozenset(
@@ -107,7 +105,7 @@ class ContextOnly:
             while is_a(first, "TypeCast"):
                 first = first.arg
             text = getattr(getattr(first, "val", None), "sval", None)
-            if not isinstance(text, str) or not _SETTING.fullmatch(text):
+            if not isinstance(text, str) or not SETTING_NAME.fullmatch(text):
                 return False
             self.settings.add(text.lower())
             return True
