@@ -16,6 +16,9 @@ from pytest_housekeeping.evidence.model.audit import Audit, first_fault
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
 from pytest_housekeeping.evidence.secrets import Secrets
 
+# One for all values: json.dumps() would make one for each.
+_AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def to_json(audit: Audit, *, as_read: bool = False) -> str:
     """The file's text: every field, one step or finding a line, so that a diff can be read.
@@ -90,9 +93,9 @@ def write_audit(audit: Audit, folder: Path, name: str, secrets: Secrets | None =
 def _lines(value: Any, indent: str = " ") -> str:
     deeper = indent + " "
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        items = [deeper + json.dumps(item, ensure_ascii=False) for item in value]
+        items = [deeper + _AS_JSON(item) for item in value]
         return "[\n" + ",\n".join(items) + f"\n{indent}]"
     if isinstance(value, dict) and value:
         items = [f"{deeper}{json.dumps(k)}: {_lines(v, deeper)}" for k, v in value.items()]
         return "{\n" + ",\n".join(items) + f"\n{indent}}}"
-    return json.dumps(value, ensure_ascii=False)
+    return _AS_JSON(value)

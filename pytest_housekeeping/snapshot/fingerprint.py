@@ -13,7 +13,7 @@ lies on disk are no part of a schema and are not read.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -44,9 +44,17 @@ class SchemaObject:
     text: str
     parts: str = field(default="", compare=False)
 
+    def __reduce__(self) -> tuple[Callable[..., SchemaObject], tuple[str, ...]]:
+        """Kept for others by the thousand: field by field, as dataclasses do it, takes long."""
+        return _of_fields, (self.name, self.parent, self.text, self.parts)
+
     @property
     def sha256(self) -> str:
         return sha256(self.text.encode()).hexdigest()
+
+
+def _of_fields(name: str, parent: str, text: str, parts: str) -> SchemaObject:
+    return SchemaObject(name=name, parent=parent, text=text, parts=parts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -192,8 +192,8 @@ def _seen(
 
 def _drift(config: Config, connection: LentConnection, schema: Fingerprint) -> str:
     """What differs from what the last promotion left, but for what may move; "" for nothing."""
-    recorded = last_fingerprint(connection, config.history_schema)
-    if recorded is None:
+    recorded = last_fingerprint(connection, config.history_schema, schema)
+    if recorded is None or recorded is schema:
         return ""
     excluded = set(recorded.excluded)
     if excluded:
