@@ -60,10 +60,20 @@ def begin_behind_collection(session: pytest.Session) -> None:
     for name in PARTS:
         if name != _FIXTURES and manager.has_plugin(name):
             manager.unregister(name=name)
+    manager.register(_Ended(), "housekeeping-ended")
     _begin(config, collected)
     active = manager.get_plugin(_RUN)
     if isinstance(active, ActiveRun):
         active.pass_over_known(session)
+
+
+class _Ended:
+    """At its end pytest looks for what cannot be finalised, among all that a run has made. Where no
+    code of the project has run that is nobody's, and goes with the process."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_unconfigure(self) -> None:
+        gc.freeze()
 
 
 def _begin(config: pytest.Config, collected: ActiveRun | None) -> None:

@@ -20,6 +20,7 @@ Row: TypeAlias = tuple[Any, ...]
 Found = TypeVar("Found")
 
 _PATIENCE = 3.0  # seconds
+_FEW = 30  # statements
 # Somebody drops or holds what is being read: it may be readable a moment later.
 PASSING = (
     psycopg.errors.InternalError_,
@@ -179,9 +180,9 @@ def _prepare(connection: Connection, planning: str, statements: Mapping[str, str
         row = connection.execute(_PREPARED).fetchone()
         known, may_loop = row or ([], False)
         missing = [statements[name] for name in sorted(statements.keys() - set(known))]
-        if may_loop:
+        if may_loop and len(missing) > _FEW:
             # Of each its own text is kept, not that of all, which would be copied for each of them
-            # whenever somebody looks at pg_prepared_statements.
+            # whenever somebody looks at pg_prepared_statements. Of few that costs less than a loop.
             loop = _EACH.format(texts=sql.Literal(missing).as_string(connection))
             connection.execute(f"DO {sql.Literal(loop).as_string(connection)}".encode())
         else:
