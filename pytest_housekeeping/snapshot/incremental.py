@@ -41,6 +41,7 @@ from pytest_housekeeping.snapshot.fingerprint import (
 from pytest_housekeeping.snapshot.found_objects import as_a_whole, by_address
 from pytest_housekeeping.snapshot.queries.table import AFTER_ANY_CHANGE, ALWAYS, IN_FULL_ALONE
 from pytest_housekeeping.snapshot.statements import (
+    ReadAgain,
     Scope,
     all_answered,
     answered,
@@ -158,18 +159,17 @@ def read_again(
 def plan_ahead(
     connection: Connection,
     scope: Scope,
-    catalogs: frozenset[str] | None = None,
     there: frozenset[str] | None = None,
+    known: ReadAgain | None = None,
 ) -> None:
-    """Have PostgreSQL plan what `read_again` may ask, before anybody waits for it: of objects of
-    these ``catalogs``, or of any. What only a row in a catalog that is not ``there`` would make it
-    ask is parsed and not planned."""
-    reasons = {ALWAYS, AFTER_ANY_CHANGE, *(catalogs or ())}
+    """Have PostgreSQL plan what `read_again` may ask, before anybody waits for it. What only a row
+    in a catalog that is not ``there`` would make it ask is parsed and not planned; where it is
+    ``known`` what will be asked, no more than that is parsed: for the rest it would be then."""
     few = [
         each
         for each in statements(scope)
         if IN_FULL_ALONE not in each.query.asked
-        if catalogs is None or each.query.each in catalogs or reasons.intersection(each.query.asked)
+        if known is None or known.asks(each.query, there)
     ]
 
     def plan() -> None:

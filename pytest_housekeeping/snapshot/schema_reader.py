@@ -10,7 +10,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.catalog_search import PUBLIC
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, in_order
 from pytest_housekeeping.snapshot.incremental import Reading, plan_ahead, read_again, read_whole
-from pytest_housekeeping.snapshot.statements import Scope
+from pytest_housekeeping.snapshot.statements import ReadAgain, Scope
 
 # By the words of pg_dump.
 _DUMPED = {"security-labels": "pg_seclabel", "publications": "pg_publication"}
@@ -56,11 +56,17 @@ class SchemaReader:
         """It was read of this very database before, in this scope."""
         self._last, self._fingerprint = reading, reading.fingerprint
 
-    def plan_ahead(self, connection: Connection, catalogs: frozenset[str] | None = None) -> None:
-        """Before anything is locked: the next readings are quicker, of objects of these
-        ``catalogs`` where it is known which."""
+    def plan_ahead(self, connection: Connection, known: ReadAgain | None = None) -> None:
+        """Before anything is locked: the next readings are quicker, where it is ``known`` what they
+        ask in what they are known for alone."""
         there = self._last.rows.there if self._last is not None else None
-        plan_ahead(connection, self.scope, catalogs, there)
+        plan_ahead(connection, self.scope, there, known)
+
+    @property
+    def asked(self) -> ReadAgain:
+        """What was asked here, for whoever plans ahead on another database."""
+        there = self._last.rows.there if self._last is not None else frozenset[str]()
+        return ReadAgain(catalogs=self.again, there=there)
 
     def read(self, connection: Connection) -> Fingerprint:
         """As ``read_fingerprint`` does; the very same object where nothing has changed."""

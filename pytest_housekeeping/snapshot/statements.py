@@ -16,7 +16,12 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.catalog_session import Row, named, results
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.queries.system import VERSIONS
-from pytest_housekeeping.snapshot.queries.table import Query, queries_for
+from pytest_housekeeping.snapshot.queries.table import (
+    AFTER_ANY_CHANGE,
+    ALWAYS,
+    Query,
+    queries_for,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,21 @@ class Statement:
             return f"EXECUTE {named(self.whole)}"
         oids = ",".join(map(str, sorted(among.get(self.query.each, ()))))
         return f"EXECUTE {named(self.confined)} ('{{{oids}}}')"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadAgain:
+    """What a reading of another database has asked: of objects of which ``catalogs``, with rows in
+    which catalogs ``there``."""
+
+    catalogs: frozenset[str]
+    there: frozenset[str]
+
+    def asks(self, query: Query, there: frozenset[str] | None) -> bool:
+        reasons = {ALWAYS, AFTER_ANY_CHANGE, *self.catalogs}
+        concerned = query.each in self.catalogs or reasons.intersection(query.asked)
+        may_find = there is None or query.may_find(there | self.there)
+        return bool(concerned) and may_find
 
 
 @lru_cache(maxsize=8)

@@ -68,15 +68,23 @@ class HistoryGuard:
     applications: Sequence[str] = ()
     promotes: bool = True
     _known: tuple[Version, ...] = ()
+    _shown: bool = False
     # Of the tables, while this transaction keeps everybody from altering them.
     _columns: Mapping[str, frozenset[str]] | None = None
 
-    def begin(self, connection: Connection, *, first: bool, ours: bool = False) -> None:
+    def begin(
+        self, connection: Connection, *, first: bool, ours: bool = False, shown: bool = False
+    ) -> None:
         """At the beginning of a transaction: shape and rows are whole; what an earlier
         transaction of this run has written (not ``first``) is there. The session is ``ours``
-        where nothing but this tool has prepared anything in it."""
-        self._columns = None
-        self._prove_shape(connection, Planned.FIRST if ours else Planned.NOW)
+        where nothing but this tool has prepared anything in it.
+
+        The shape is not asked for where it was ``shown`` for the schema that whoever begins finds
+        here, and is what was shown behind the same batch: he compares both, theirs included.
+        """
+        self._columns, self._shown = None, shown
+        if not shown:
+            self.prove_shape(connection, Planned.FIRST if ours else Planned.NOW)
         there = columns_of(connection, self.schema)
         found = content_faults(connection, self.schema, there)
         if wrong := [fault for fault in found if self.promotes or not fault.stray]:
@@ -97,7 +105,8 @@ class HistoryGuard:
         whole = are_whole(there)
         self._columns = there if whole else None
         # Behind a file that may have prepared something, nothing is prepared any more.
-        self._prove_shape(connection, Planned.BEFORE)
+        if not self._shown:
+            self.prove_shape(connection, Planned.BEFORE)
         self.prove_rows(connection)
         history.record(connection, self.schema, rows, whole=whole)
         self._columns = there if whole else columns_of(connection, self.schema)
@@ -110,7 +119,7 @@ class HistoryGuard:
 
     def prove(self, connection: Connection) -> None:
         """The tables are as they have to be, and hold the very rows that are known of."""
-        self._prove_shape(connection)
+        self.prove_shape(connection)
         self.prove_rows(connection)
 
     def prove_rows(self, connection: Connection) -> None:
@@ -126,7 +135,8 @@ class HistoryGuard:
         if lost := [each for each in self._known if each not in now]:
             raise _changed(_moves(lost, ()))
 
-    def _prove_shape(self, connection: Connection, planned: Planned = Planned.NOT) -> None:
+    def prove_shape(self, connection: Connection, planned: Planned = Planned.NOT) -> None:
+        """Those tables and nothing else, closed to everybody else."""
         wrong = misfits(connection, self.schema, applications=self.applications, planned=planned)
         if wrong:
             shown = listed([f"{each.object} {each.said}: {each.fix}" for each in wrong], _SHOWN)

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pytest_housekeeping.promotion.production.handed import handed
+from pytest_housekeeping.snapshot.statements import ReadAgain
 
 
 def dump_for_all(before: bytes, after: str, dump: Callable[[], bytes]) -> bytes:
@@ -25,16 +26,19 @@ def dump_for_all(before: bytes, after: str, dump: Callable[[], bytes]) -> bytes:
     return known
 
 
-def read_again_by(plan: str) -> frozenset[str] | None:
-    """The catalogs of which objects are read again after the batch of a plan, if that is known."""
+def read_again_by(plan: str) -> ReadAgain | None:
+    """What is read again after the batch of a plan, if that is known."""
     known = _kept(f"again-{plan}")
-    return frozenset(json.loads(known)) if known is not None else None
+    if known is None:
+        return None
+    catalogs, there = map(frozenset, json.loads(known))
+    return ReadAgain(catalogs=catalogs, there=there)
 
 
-def hand_on_read_again(plan: str, catalogs: frozenset[str]) -> None:
+def hand_on_read_again(plan: str, known: ReadAgain) -> None:
     """What the batch of a plan made this run read again."""
     if _kept(key := f"again-{plan}") is None:
-        _keep(key, json.dumps(sorted(catalogs)).encode())
+        _keep(key, json.dumps([sorted(known.catalogs), sorted(known.there)]).encode())
 
 
 def _place(key: str) -> Path | None:

@@ -211,7 +211,8 @@ def _history(context: RunContext, target: ProductionTarget) -> Judgement:
     """
     plan, connection = context.plan, target.connection.get()
     findings = beside.history_findings(context)
-    findings += own_table_findings(context, connection, target.connection.identity())
+    identity, has_shape = target.connection.identity(), target.has_shape()
+    findings += own_table_findings(context, connection, identity, has_shape=has_shape)
     findings += history_not_begun(context, connection)
     pending = len(plan.unapplied)
     examined = max(1, len(plan.past) + pending)

@@ -42,6 +42,7 @@ from pytest_housekeeping.promotion.production.group.rehearsal import (
     backup_of_group,
     proof_of_group,
     rehearsal_of_group,
+    shape_of_group,
 )
 from pytest_housekeeping.promotion.production.handed import shown_connection
 from pytest_housekeeping.promotion.production.impact import Impact
@@ -113,6 +114,7 @@ def start_production(options: RunOptions) -> Run:
                 linting = start_linting(plan)
     backup = new_backup(context, project, restore_server)
     target = ProductionTarget(context, address, connection, identity, backup)
+    target.has_shape = shape_of_group(proof, context, target)
     throwaway = throwaway_of(restore_server, server, config)
     checks = Checks(context, throwaway)
     rehearsal = new_rehearsal(context, target, target.history_rows, proof)

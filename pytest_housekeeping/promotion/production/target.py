@@ -63,7 +63,9 @@ class ProductionTarget:
     """The database of a target's variables, connected when the plan was made.
 
     ``drift`` is the schema by its digest, where it was found to be changed past the files;
-    ``dump_of_both`` is told the schema of after, and may have its dump from the copy.
+    ``dump_of_both`` is told the schema of after, and may have its dump from the copy;
+    ``has_shape`` says whether the tool's own tables were shown to have theirs in another database
+    of this very schema.
     """
 
     schema_changes: tuple[str, ...] = ()
@@ -100,6 +102,7 @@ class ProductionTarget:
         )
         self._committed: Fingerprint | None = None
         self.dump_of_both: Callable[[Fingerprint], bytes | None] = lambda _: None
+        self.has_shape: Callable[[], bool] = lambda: False
 
     @property
     def major(self) -> int:
@@ -156,13 +159,16 @@ class ProductionTarget:
 
         Raises ProofFailed when somebody changed them in between. A watch has told it already.
         """
+        shown = first and self.has_shape()
         if not self._context.rules.watches:
-            self.guard.begin(connection, first=first, ours=first)
+            self.guard.begin(connection, first=first, ours=first, shown=shown)
             self.statistics.note(connection)
         if first:
-            self.prove_unmoved(connection)
+            now = self.prove_unmoved(connection)
+            if shown and not now.is_as(self.fingerprint()):
+                self.guard.prove_shape(connection)
 
-    def prove_unmoved(self, connection: Connection) -> None:
+    def prove_unmoved(self, connection: Connection) -> Fingerprint:
         """Raises ProofFailed where schema or history are not what was backed up and planned."""
         now = self.read_schema(connection)
         declared = self._context.config.may_move
@@ -174,6 +180,7 @@ class ProductionTarget:
                 why="the backup would not be the state before this promotion",
                 fix="find out who else changes it, and run again",
             )
+        return now
 
     def before_file(self, connection: Connection, path: str) -> None:
         """No rollback file is tried here."""
@@ -223,7 +230,7 @@ class ProductionTarget:
         """The schema as it is after the promotion, beside the one before it."""
         if changed:
             self.backup.take_after(self._dump_after)
-            hand_on_read_again(self._context.plan.digest, self._schema.again)
+            hand_on_read_again(self._context.plan.digest, self._schema.asked)
         self.backup.let_go()
 
     def _dump_after(self, before: bytes) -> tuple[bytes, ProvedOn]:

@@ -25,10 +25,10 @@ from pytest_housekeeping.snapshot import (
 from pytest_housekeeping.snapshot.catalog_rows import NotedRows
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dump import dump_schema
-from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.incremental import Reading, plan_ahead, read_again, read_whole
 from pytest_housekeeping.snapshot.queries import table as query_table
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
-from pytest_housekeeping.snapshot.statements import Scope
+from pytest_housekeeping.snapshot.statements import ReadAgain, Scope
 from support.ddl_chains import Chain, chains
 from support.dependent_names import SETUP, STATEMENTS
 
@@ -319,24 +319,30 @@ def test_a_reader_reads_in_full_once_and_says_the_same(
 def test_what_is_planned_ahead_of_some_catalogs_reads_all_of_them(base: StagingDatabase) -> None:
     """Fewer statements are prepared; what is asked besides is prepared when it is asked."""
     prepared = "SELECT count(*) FROM pg_prepared_statements"
+    known = ReadAgain(catalogs=frozenset({"pg_proc"}), there=frozenset())
     with psycopg.connect(
         base.superuser_conninfo, autocommit=True, prepare_threshold=None
     ) as session:
         reader = SchemaReader(scope=SCOPE)
-        reader.go_on_from(read_whole(session, SCOPE))
+        read = read_whole(session, SCOPE)
+        reader.go_on_from(read)
+        assert "pg_aggregate" in read.rows.there
         counts = []
-        for catalogs in (frozenset({"pg_proc"}), None):
+        for there, of in ((frozenset(), known), (read.rows.there, known), (read.rows.there, None)):
             session.execute("DEALLOCATE ALL")
-            reader.plan_ahead(session, catalogs)
+            plan_ahead(session, SCOPE, there, of)
             counts += session.execute(prepared).fetchall()
-        assert counts[0] < counts[1]
+        assert counts[0] < counts[1] < counts[2]
+        # As if the first aggregate of all came with the batch: nothing of them is prepared.
         session.execute("DEALLOCATE ALL")
-        reader.plan_ahead(session, frozenset({"pg_proc"}))
+        plan_ahead(session, SCOPE, frozenset(), known)
         session.execute("BEGIN; CREATE FUNCTION public.planned() RETURNS int RETURN 1")
+        session.execute("CREATE AGGREGATE public.first (int) (SFUNC = int4pl, STYPE = int)")
         assert reader.read(session) == read_fingerprint(session)
         session.execute("CREATE TABLE public.unplanned (id serial PRIMARY KEY)")
         assert reader.read(session) == read_fingerprint(session)
-        assert reader.again >= {"pg_proc", "pg_class"}
+        assert reader.asked.catalogs >= {"pg_proc", "pg_class"}
+        assert reader.asked.there >= read.rows.there
         session.execute("ROLLBACK")
 
 

@@ -42,7 +42,11 @@ from pytest_housekeeping.promotion.fleet.survey import (
     without_drift,
 )
 from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
-from pytest_housekeeping.promotion.production.group.proof import GroupProof, refuse_other_group
+from pytest_housekeeping.promotion.production.group.proof import (
+    GroupProof,
+    holds_for,
+    refuse_other_group,
+)
 from pytest_housekeeping.promotion.production.group.rehearsal import (
     GroupRehearsal,
     proof_of_group,
@@ -50,6 +54,7 @@ from pytest_housekeeping.promotion.production.group.rehearsal import (
 from pytest_housekeeping.promotion.production.handed import _HANDED, Handed, hand
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.own_names import group_schema
+from support.evidence_samples import TARGET
 from support.schemas import schema
 from support.staged_project import make_project, staged_copy
 
@@ -90,6 +95,18 @@ def test_another_schema_is_another_group(context: RunContext, proof: GroupProof)
 def test_another_batch_was_not_rehearsed(context: RunContext, proof: GroupProof) -> None:
     with pytest.raises(ProofFailed, match="another one than was rehearsed for the group"):
         refuse_other_group(replace(proof, plan="other"), context, BEFORE, "t2")
+
+
+def test_what_was_shown_of_the_own_tables_is_so_in_the_very_schema_alone(
+    context: RunContext, proof: GroupProof
+) -> None:
+    """And as who promotes, and of this batch: else it is asked of the database itself."""
+    shown = replace(proof, promoter=TARGET.user)
+    identity = replace(TARGET, database="t2")
+    assert holds_for(shown, context, BEFORE, identity)
+    assert not holds_for(shown, context, AFTER, identity)
+    assert not holds_for(shown, context, BEFORE, replace(identity, user="another"))
+    assert not holds_for(replace(shown, plan="other"), context, BEFORE, identity)
 
 
 def test_what_the_batch_makes_is_what_it_made_there(context: RunContext) -> None:

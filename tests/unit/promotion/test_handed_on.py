@@ -14,6 +14,9 @@ from pytest_housekeeping.promotion.production.handed_on import (
     hand_on_read_again,
     read_again_by,
 )
+from pytest_housekeeping.snapshot.statements import ReadAgain
+
+ASKED = ReadAgain(catalogs=frozenset({"pg_class", "pg_type"}), there=frozenset({"pg_policy"}))
 
 
 @pytest.fixture
@@ -51,13 +54,13 @@ def test_another_schema_has_a_dump_of_its_own(taken: list[bytes], other: dict[st
 def test_nothing_is_handed_on_outside_of_a_fleet(taken: list[bytes]) -> None:
     _HANDED.clear()
     assert [dump_of(taken, each) for each in (b"one", b"two")] == [b"one", b"two"]
-    hand_on_read_again("plan", frozenset({"pg_class"}))
+    hand_on_read_again("plan", ASKED)
     assert read_again_by("plan") is None
 
 
 def test_what_was_read_again_is_known_by_the_plan() -> None:
     assert read_again_by("plan") is None
-    hand_on_read_again("plan", frozenset({"pg_class", "pg_type"}))
-    hand_on_read_again("plan", frozenset())
-    assert read_again_by("plan") == frozenset({"pg_class", "pg_type"})
+    hand_on_read_again("plan", ASKED)
+    hand_on_read_again("plan", ReadAgain(catalogs=frozenset(), there=frozenset()))
+    assert read_again_by("plan") == ASKED
     assert read_again_by("another") is None

@@ -15,7 +15,15 @@ from pathlib import Path
 
 from pytest_housekeeping.checks.rows import Question, Unasked
 from pytest_housekeeping.errors import ProofFailed, part_of
-from pytest_housekeeping.model import ROWS, Outcome, Phase, RunOutcome, Step, StepResult
+from pytest_housekeeping.model import (
+    ROWS,
+    Outcome,
+    Phase,
+    RunOutcome,
+    Step,
+    StepResult,
+    TargetIdentity,
+)
 from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.context import RunContext
@@ -39,7 +47,7 @@ class GroupProof:
     that of the batch and its checks; ``results`` are those of the steps that the schema decides.
     ``too_early`` is why what comes before has not had just this, "" where it has, ``refused`` for
     what else a promotion would be refused; ``names`` are those of ``shown_on`` that differ from
-    database to database."""
+    database to database. The batch was rehearsed as the ``promoter``."""
 
     shown_on: str
     shown_at: datetime
@@ -53,6 +61,7 @@ class GroupProof:
     too_early: str = ""
     refused: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    promoter: str = ""
 
     def called(self, names: Mapping[str, str]) -> GroupProof:
         """As it would have been shown on a database whose own names these are."""
@@ -128,6 +137,7 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
         too_early=early,
         refused=tuple(refused.values()),
         names=context.config.target.names,
+        promoter=context.promoter or identity.user,
     )
     half = given.keep.with_suffix(f".{os.getpid()}")
     half.write_bytes(pickle.dumps(proof))
@@ -146,6 +156,15 @@ def _read_proof(path: Path, _: tuple[int, ...]) -> GroupProof:
     if not isinstance(proof, GroupProof):
         raise ProofFailed(f"{path.name} holds no proof of a group")
     return proof
+
+
+def holds_for(
+    proof: GroupProof, context: RunContext, schema: Fingerprint, identity: TargetIdentity
+) -> bool:
+    """Whether the very batch was rehearsed on this very schema, as who is connected here."""
+    known = proof.plan, proof.schema, proof.promoter
+    here = group_schema(schema, identity.database, context.config.target)
+    return known == (context.plan.digest, here, identity.user)
 
 
 def refuse_other_group(

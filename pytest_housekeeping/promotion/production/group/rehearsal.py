@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Mode, Verdict
@@ -13,6 +14,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.group.proof import (
     GroupProof,
+    holds_for,
     read_proof,
     refuse_other_group,
 )
@@ -95,6 +97,21 @@ def rehearsal_of_group(
         questions=proof.questions,
         _seconds=defaultdict(float, proof.seconds),
     )
+
+
+def shape_of_group(
+    proof: GroupProof | None, context: RunContext, target: ProductionTarget
+) -> Callable[[], bool]:
+    """Whether the tool's own tables are what they have to be, asked once.
+
+    That was shown on the copy, before the batch and behind it, as whoever promotes here: their
+    shape is a part of the schema, which is the same.
+    """
+    if proof is None or context.rules.watches:
+        return lambda: False
+
+    identity = target.connection.identity()
+    return cache(lambda: holds_for(proof, context, target.fingerprint(), identity))
 
 
 def backup_of_group(
