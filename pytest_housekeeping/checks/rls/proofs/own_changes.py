@@ -96,7 +96,7 @@ def judge_own_changes(
         for each in _changes(connection, context, functions, known, identities, pairs)
         if each.table.object not in open_already and each.pair.table.object not in open_already
     ]
-    alone = attempt_all(connection, [_attempt(context, each, each.statement) for each in changes])
+    alone = _answered(connection, [_attempt(context, each, each.statement) for each in changes])
     asked = [
         (change, does, attempt)
         for change, result in zip(changes, alone, strict=True)
@@ -104,12 +104,18 @@ def judge_own_changes(
         for does, attempt in _reaching(context, change)
     ]
     before = [replace(attempt, statement="SELECT 1") for _, _, attempt in asked]
-    unique = list(dict.fromkeys(before))
-    answers = dict(zip(unique, attempt_all(connection, unique), strict=True))
-    after = attempt_all(connection, [attempt for _, _, attempt in asked])
-    for (change, does, _), first, result in zip(asked, before, after, strict=True):
-        if _reached(result) and not _reached(answers[first]):
+    answers = _answered(connection, before)
+    after = _answered(connection, [attempt for _, _, attempt in asked])
+    for (change, does, _), first, then in zip(asked, answers, after, strict=True):
+        if _reached(then) and not _reached(first):
             _tell(collector, change, does)
+
+
+def _answered(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptResult]:
+    """What each has met; one that is asked for several tables is tried once."""
+    unique = list(dict.fromkeys(attempts))
+    answers = dict(zip(unique, attempt_all(connection, unique), strict=True))
+    return [answers[attempt] for attempt in attempts]
 
 
 def _reached(result: AttemptResult) -> bool:
