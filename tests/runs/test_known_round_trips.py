@@ -14,7 +14,11 @@ STEP = f"{ROLLBACK}::round-trip"
 RESTORE = "verify::restore"
 CHECK = "checks/rls.toml::identity-isolated"
 TRIPWIRE = "tripwire::rls-not-enabled"
+VIEW = "sql/views/subjects.sql"
+AGAIN = f"{VIEW}::again"
 FILES = {
+    VIEW: "CREATE OR REPLACE VIEW desk.subjects WITH (security_invoker) AS\n"
+    "SELECT subject FROM desk.ticket;\n",
     "sql/migrations/0002_names.sql": "CREATE INDEX subject ON desk.ticket (subject);\n",
     ROLLBACK: "DROP INDEX desk.subject;\n",
 }
@@ -27,6 +31,7 @@ def test_a_round_trip_is_shown_once(tmp_path: Path) -> None:
     assert (first.code, first.outcome) == (0, "promoted"), first.output
     assert "shown at" not in first.message(STEP) + first.message(TRIPWIRE)
     assert "shown at" not in first.message(RESTORE) + first.message(CHECK) + first.output
+    assert "shown at" not in first.message(AGAIN)
 
     again = project.run(**environment)
     assert (again.code, again.outcome) == (0, "promoted"), again.output
@@ -34,7 +39,7 @@ def test_a_round_trip_is_shown_once(tmp_path: Path) -> None:
     assert said == first.message(STEP)
     assert then.endswith("by a run of the same files on the same schema")
 
-    for step in (RESTORE, CHECK):
+    for step in (RESTORE, CHECK, AGAIN):
         said, then = again.message(step).split("; shown at ")
         assert said == first.message(step)
     known = {each["id"]: each["shown_at"] for each in again.audit["steps"] if each["shown_at"]}

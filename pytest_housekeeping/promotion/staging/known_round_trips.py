@@ -1,7 +1,9 @@
-"""Round trips that an earlier run of this machine has shown, kept by all that they depend on."""
+"""Round trips, and files applied again, that an earlier run of this machine has shown: kept by all
+that they depend on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from pytest_housekeeping.checks.json_cache import default_folder
@@ -23,11 +25,7 @@ def known_round_trips(
     """
     before = given.schema_before_batch
     facts = [
-        *facts_of_staging(config, plan),
-        sorted(plan.contracts.roles),
-        [asdict(applied) | {"commit": ""} for applied in plan.past],
-        [(s.number, [(f.path, f.sha256) for f in s.files]) for s in plan.segments],
-        [(file.path, file.sha256) for file in plan.seeds],
+        *_of_database(config, plan),
         [(each.file.path, each.text, each.older) for each in given.repeatables],
         [
             (link.migration.sha256, link.rollback.path, link.rollback.sha256, link.pending)
@@ -37,3 +35,23 @@ def known_round_trips(
         sorted((path, each.digest) for path, each in given.schema_before_migration.items()),
     ]
     return KeptVerdicts(folder=default_folder("round-trips"), key=digest_of_facts(facts))
+
+
+def known_repeatables(
+    config: Config, plan: Plan, texts: Iterable[tuple[str, str]], schema: Fingerprint
+) -> KeptVerdicts:
+    """The same of view and policy files that are applied again, by their paths and ``texts``, to
+    the ``schema`` that all of them have made."""
+    facts = ["again", *_of_database(config, plan), list(texts), schema.digest]
+    return KeptVerdicts(folder=default_folder("round-trips"), key=digest_of_facts(facts))
+
+
+def _of_database(config: Config, plan: Plan) -> list[object]:
+    """What made the database, and where."""
+    return [
+        *facts_of_staging(config, plan),
+        sorted(plan.contracts.roles),
+        [asdict(applied) | {"commit": ""} for applied in plan.past],
+        [(s.number, [(f.path, f.sha256) for f in s.files]) for s in plan.segments],
+        [(file.path, file.sha256) for file in plan.seeds],
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from pytest_housekeeping.sql.file import SqlFile
 
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.rollbacks import RoundTripInput
+    from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
     from pytest_housekeeping.snapshot.coverage import Around
     from pytest_housekeeping.snapshot.fingerprint import Fingerprint
     from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
@@ -97,27 +98,41 @@ class StagingTarget:
         from pytest_housekeeping.checks.rollbacks import prove_round_trips
         from pytest_housekeeping.promotion.staging.known_round_trips import known_round_trips
 
-        given = self._round_trip_input()
-        if self._schema is None or self._throwaway.kind == "given":
-            return prove_round_trips(transaction, given)
-        context = self._context
-        known = known_round_trips(context.config, context.plan, given, self._schema)
-        verdicts = known.read()
-        if not verdicts:
-            verdicts = prove_round_trips(transaction, given)
-            known.keep(verdicts, at=datetime.now(UTC))
-        return verdicts
+        given, context = self._round_trip_input(), self._context
+        return self._known_or_proved(
+            lambda schema: known_round_trips(context.config, context.plan, given, schema),
+            lambda: prove_round_trips(transaction, given),
+        )
 
     def _judge_repeatables(self, transaction: Transaction) -> Mapping[str, Verdict]:
         from pytest_housekeeping.checks.repeatables import prove_repeatables
+        from pytest_housekeeping.promotion.staging.known_round_trips import known_repeatables
 
-        files, plan = self._context.files, self._context.plan
+        context, files, plan = self._context, self._context.files, self._context.plan
         asked = [files.of(step) for step in plan.steps if step.kind is Kind.REPEATABLE]
+        texts = [(file.path, files.text(file)) for file in asked]
+        return self._known_or_proved(
+            lambda schema: known_repeatables(context.config, plan, texts, schema),
+            lambda: prove_repeatables(transaction, asked, files.text, self.read_schema),
+        )
+
+    def _known_or_proved(
+        self,
+        known_on: Callable[[Fingerprint], KeptVerdicts],
+        prove: Callable[[], Mapping[str, Verdict]],
+    ) -> Mapping[str, Verdict]:
+        """Of a server that was given, nobody here knows what was done to it."""
         sealed = self._schema
+        known = known_on(sealed) if sealed and self._throwaway.kind != "given" else None
+        if known and (verdicts := known.read()):
+            return verdicts
         try:
-            return prove_repeatables(transaction, asked, files.text, self.read_schema)
+            verdicts = prove()
         finally:
             self._schema = sealed
+        if known:
+            known.keep(verdicts, at=datetime.now(UTC))
+        return verdicts
 
     def record_history(
         self,

@@ -19,7 +19,10 @@ from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
-from pytest_housekeeping.promotion.staging.known_round_trips import known_round_trips
+from pytest_housekeeping.promotion.staging.known_round_trips import (
+    known_repeatables,
+    known_round_trips,
+)
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.schemas import schema
@@ -68,6 +71,21 @@ def built(config: Config, past: tuple[AppliedFile, ...]) -> Plan:
 def applied(sha256: str) -> AppliedFile:
     path = "sql/migrations/0001_t.sql"
     return AppliedFile(path=path, sha256=sha256, kind=Kind.MIGRATION, commit="c" * 40)
+
+
+def key_again(root: Path, text: str = "x", after: str = "after", **changed: str) -> str:
+    key(root, changed)
+    plan = built(Config(root=root), ())
+    texts = [("sql/views/v.sql", text)]
+    return known_repeatables(Config(root=root), plan, texts, schema(after)).key
+
+
+def test_what_is_applied_again_is_known_by_its_text_its_schema_and_what_made_that(
+    tmp_path: Path,
+) -> None:
+    before = key_again(tmp_path)
+    assert before not in (key_again(tmp_path, text="y"), key_again(tmp_path, after="another"))
+    assert before not in (key_again(tmp_path, **{"sql/seeds/s.sql": "SELECT 1;"}), key(tmp_path))
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith("sql/")])
