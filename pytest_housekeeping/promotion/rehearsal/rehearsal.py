@@ -294,8 +294,7 @@ class Rehearsal:
         def restored() -> BackupProof:
             dump = dumping.result()
             prove = partial(twin.prove_restores, dump, expected)
-            known = self.known_restore
-            return known(dump, expected, prove) if known is not None else prove()
+            return self.known_restore(dump, expected, prove) if self.known_restore else prove()
 
         self.restoring = self._worker.submit(restored)
         self._worker.shutdown(wait=False)
