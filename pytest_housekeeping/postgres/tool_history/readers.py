@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +45,7 @@ def read_their_history(connection: Connection, config: Config) -> TheirHistory:
     """What the tool of a project's layout has applied here. Raises MisuseError where its table is
     not found, ProofFailed where it may not be read."""
     layout = layout_of(config)
-    table = _TABLES[layout.name]
-    schema, name = find_table(
-        connection, layout.tool, table.name, table.columns, said=config.tool_history
-    )
+    table, schema, name = _located(connection, config)
     query = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
         sql.SQL(", ").join(map(sql.Identifier, table.columns)),
         sql.Identifier(schema, name),
@@ -70,6 +68,25 @@ def read_their_history(connection: Connection, config: Config) -> TheirHistory:
         schema=schema if table.whole or schema == table.place else "",
         owner=owner_of(connection, schema, name),
     )
+
+
+def _located(connection: Connection, config: Config) -> tuple[_Table, str, str]:
+    """The table of the layout's tool, or of another one that reads the same files; where it is."""
+    layout = layout_of(config)
+
+    def found(table: _Table) -> tuple[_Table, str, str]:
+        at = find_table(
+            connection, layout.tool, table.name, table.columns, said=config.tool_history
+        )
+        return (table, *at)
+
+    try:
+        return found(_TABLES[layout.name])
+    except MisuseError:
+        if layout.name in _ALIKE:
+            with suppress(MisuseError):
+                return found(_ALIKE[layout.name])
+        raise
 
 
 def has_reader(config: Config) -> bool:
@@ -188,6 +205,16 @@ def _drizzle(rows: _Rows) -> tuple[list[TheirRow], str]:
     ], ""
 
 
+# refinery names its files as Flyway does.
+_ALIKE: Mapping[str, _Table] = {
+    "flyway": _Table(
+        name="refinery_schema_history",
+        columns=("version", "name"),
+        order="version",
+        told=lambda rows: ([TheirRow(version=str(v), name=f"{v} {name}") for v, name in rows], ""),
+        ordered=False,
+    ),
+}
 _TABLES: Mapping[str, _Table] = {
     "flyway": _Table(
         name="flyway_schema_history",

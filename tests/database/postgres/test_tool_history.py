@@ -88,6 +88,11 @@ INSERT INTO __diesel_schema_migrations
     VALUES ('2', '2024-01-01'), ('1', '2024-01-02')
 """
 
+REFINERY = """
+CREATE TABLE refinery_schema_history (version int4 PRIMARY KEY, name varchar(255),
+    applied_on varchar(255), checksum varchar(255));
+INSERT INTO refinery_schema_history VALUES (2, 'b', 'now', '7'), (1, 'a', 'now', '8')
+"""
 ATLAS = """
 CREATE SCHEMA atlas_schema_revisions;
 CREATE TABLE atlas_schema_revisions.atlas_schema_revisions (version varchar PRIMARY KEY,
@@ -122,6 +127,7 @@ def told(history: TheirHistory) -> list[tuple[str, str, str]]:
             ],
             "1",
         ),
+        ("flyway", REFINERY, [("1", "", ""), ("2", "", "")], ""),
         ("goose", GOOSE, [("2", "", ""), ("10", "", "")], ""),
         (
             "dbmate",
