@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -68,9 +68,10 @@ class Rehearsal:
     _batch: Batch | None = None
     _judging: LentConnection | None = None
     _original: Fingerprint | None = None
-    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
+    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=2))
     _expected: dict[int, SchemaRecord] = field(default_factory=dict)
     _rows_before: RowCatalog | None = None
+    _rows_after: Future[RowCatalog] | None = None
 
     @property
     def role(self) -> str:
@@ -123,11 +124,9 @@ class Rehearsal:
 
     def _judging_session(self) -> LentConnection:
         connection = self.target.twin.connect(settings=self.context.config.session)
-        connection.execute(
-            sql.SQL("BEGIN; {}; SET LOCAL row_security = on; SET LOCAL ROLE {}").format(
-                sql.SQL(local_settings(self.context.config)), sql.Identifier(self.role)
-            )
-        )
+        settings, role = sql.SQL(local_settings(self.context.config)), sql.Identifier(self.role)
+        begun = sql.SQL("BEGIN; {}; SET LOCAL row_security = on; SET LOCAL ROLE {}")
+        connection.execute(begun.format(settings, role))
         return connection
 
     @contextmanager
@@ -198,14 +197,14 @@ class Rehearsal:
 
     def row_catalogs(self) -> tuple[RowCatalog, RowCatalog]:
         """Before the batch and after all of it. Raises ProofFailed where nothing was rehearsed."""
-        before = self._rows_before
-        if before is None:
+        before, after = self._rows_before, self._rows_after
+        if before is None or after is None:
             raise ProofFailed(
                 "nothing was rehearsed",
                 why="what rows can refuse is what the batch has changed on the copy",
                 fix="run the whole plan",
             )
-        return before, self._read_rows()
+        return before, after.result()
 
     def locks(self, segment: int) -> ForeseenLocks:
         """What the batch of a segment will lock, to be asked for before it is needed."""
@@ -282,14 +281,14 @@ class Rehearsal:
         return self.restoring.result()
 
     def dumped(self) -> None:
-        """Wait until pg_dump has let go of the result: a check may lock what it holds."""
-        if self.dumping is not None:
-            wait([self.dumping])
+        """Wait until whoever reads the result has let go of it: a check may lock what they hold."""
+        wait(list[Future[Any]](filter(None, (self.dumping, self._rows_after))))
 
     def _restore(self, segment: int) -> None:
-        """Dump the result while checks read the catalog, and restore it while all go on."""
+        """Dump and read the result while checks read the catalog, restore it while all go on."""
         twin, expected = self.target.twin, self.changes[segment].after
         dumping = self.dumping = self._worker.submit(twin.dump)
+        self._rows_after = self._worker.submit(self._read_rows)
 
         def restored() -> BackupProof:
             dump = dumping.result()
