@@ -107,7 +107,7 @@ class Rehearsal:
         It acts as production's own role would, but may take on every other role: what an
         application may do is shown without making the migrating role its member.
         """
-        self.commit(segment)
+        self.seal(segment)
         if self._judging is None:
             self._judging = self._judging_session()
         with rolled_back(self._judging):
@@ -137,7 +137,7 @@ class Rehearsal:
         with self.batch.sealed(segment) as transaction:
             yield transaction
 
-    def commit(self, segment: int) -> None:
+    def seal(self, segment: int) -> None:
         """The batch of a segment is in the copy, and what it has changed there is known.
 
         Raises SqlFailed when a deferred constraint does not hold, and ProofFailed when the
@@ -275,7 +275,7 @@ class Rehearsal:
 
         Raises BackupNotProved, naming the object that does not restore.
         """
-        self.commit(segment)
+        self.seal(segment)
         if self.restoring is None:
             raise ProofFailed("nothing was restored", why="the next backup may not restore either")
         return self.restoring.result()
