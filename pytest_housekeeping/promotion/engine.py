@@ -199,12 +199,8 @@ class Promotion:
         return applied_result(step, applied, self.progress.attempts_of(step))
 
     def _judge(self, step: Step) -> StepResult:
-        place = self._place(step)
-        place.seal(step.segment)
-        verdict = self.run.checks.known_verdict(step)
-        if verdict is None:
-            with place.judging(step.segment) as connection:
-                verdict = self.run.checks.judge(connection, step)
+        (place := self._place(step)).seal(step.segment)
+        verdict = self.run.checks.judge(step, place.judging(step.segment))
         telling = step.name == MUTANTS or verdict.unit == EXEMPTIONS
         return judged(step, verdict, "; ".join(verdict.evidence) if telling else "")
 

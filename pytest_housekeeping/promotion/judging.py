@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.declarations.code_baseline import Baseline, write_baseline
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
     from pytest_housekeeping.declarations.objects import Objects
     from pytest_housekeeping.declarations.rules import Rule
-    from pytest_housekeeping.promotion.known_checks import KnownChecks
     from pytest_housekeeping.promotion.tripwires_ahead import TripwiresAhead
 
 
@@ -38,7 +38,7 @@ class Checks:
 
     ``throwaway`` lends an empty database to the tripwires, which are tried in it beside everything
     else; ``apps`` connects the applications' own tests to it. ``known`` may have the verdict of a
-    step already; ``beside`` may have it from a session beside this one.
+    step already, and proves it otherwise; ``beside`` may have it from a session beside this one.
     """
 
     def __init__(self, context: RunContext, throwaway: Throwaway) -> None:
@@ -55,28 +55,22 @@ class Checks:
         self._tables: dict[int, Sequence[ProtectedTable]] = {}
         self._code_results: dict[str, AppCode] = {}
         self._written_baseline: Baseline | None = None
-        self.known: KnownChecks | None = None
+        self.known: Callable[[Step, Callable[[], Verdict]], Verdict] | None = None
         self.beside: SecondSession | None = None
         self._reading = threading.RLock()
 
-    def known_verdict(self, step: Step) -> Verdict | None:
-        """What an earlier run has shown of just what this one has read; it asks no database."""
-        self._begin()
-        return self.known.of(step) if self.known else None
-
-    def judge(self, connection: Connection, step: Step) -> Verdict:
-        """Run the check of a step. Raises RuleBroken when it could not run: never a pass."""
-        self._begin()
-        beside = self.beside.verdict(connection, step) if self.beside else None
-        verdict = beside or self.judge_alone(connection, step)
-        if self.known:
-            self.known.shown(step, verdict)
-        return verdict
-
-    def _begin(self) -> None:
+    def judge(self, step: Step, connected: AbstractContextManager[Connection]) -> Verdict:
+        """Run a check, ``connected`` unless it is known. Raises RuleBroken if it could not run."""
         if not self._begun:
             self._begun = True
             self._tripwires = self._tried_ahead()
+
+        def prove() -> Verdict:
+            with connected as connection:
+                beside = self.beside.verdict(connection, step) if self.beside else None
+                return beside or self.judge_alone(connection, step)
+
+        return self.known(step, prove) if self.known else prove()
 
     def judge_alone(self, connection: Connection, step: Step) -> Verdict:
         return _JUDGES[step.kind](self, connection, step)
@@ -283,12 +277,10 @@ class Checks:
         from pytest_housekeeping.checks.mutation import MutationInput, mutation_score
 
         config, plan = self._context.config, self._context.plan
-        queries = [step.path for step in plan.steps if step.kind is Kind.QUERY]
-        given = MutationInput(
-            contracts=self._contracts,
-            queries={path: decode(plan.sources.read(path), path) for path in queries},
-            today=self._context.today,
-        )
+        paths = [step.path for step in plan.steps if step.kind is Kind.QUERY]
+        queries = {path: decode(plan.sources.read(path), path) for path in paths}
+        today = self._context.today
+        given = MutationInput(contracts=self._contracts, queries=queries, today=today)
         return mutation_score(connection, given, required=config.mutation_score)
 
     def _rule(self, name: str) -> Rule:

@@ -29,17 +29,17 @@ class KnownChecks:
     facts: Callable[[], Sequence[object] | None]
     _shown: dict[str, Verdict] = field(default_factory=dict)
 
-    def of(self, step: Step) -> Verdict | None:
-        """The verdict of a step, where it is known. The schema has been read by then."""
-        return self._known.get(step.id) if step.id in self._steps else None
-
-    def shown(self, step: Step, verdict: Verdict) -> None:
-        """It was not, and has been proved now."""
+    def of(self, step: Step, prove: Callable[[], Verdict]) -> Verdict:
+        """The verdict of a step: known, or proved now."""
         if step.id not in self._steps or self._kept is None:
-            return
-        self._shown[step.id] = verdict
+            return prove()
+        known = self._known.get(step.id)
+        if known is not None:
+            return known
+        verdict = self._shown[step.id] = prove()
         if self._shown.keys() == self._steps:
             self._kept.keep(self._shown, at=self.context.run.started_at)
+        return verdict
 
     @cached_property
     def _kept(self) -> KeptVerdicts | None:

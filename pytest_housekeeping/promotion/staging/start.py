@@ -94,7 +94,7 @@ def _checks(
 ) -> Checks:
     """Those that a run of today has shown are known; applications write when that was dumped."""
     checks = Checks(context, throwaway)
-    checks.known = known_checks(context, target, throwaway)
+    checks.known = known_checks(context, target, throwaway).of
     checks.apps.before_first = proof.dumped
     return checks
 
