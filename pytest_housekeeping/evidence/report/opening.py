@@ -125,6 +125,11 @@ def _facts(audit: Audit) -> Iterator[Fact]:
     yield Fact(name="run", value=run.id, more=f"{run.mode}, {started}, {duration(run.duration_s)}")
     if not rules_of(run.mode).throwaway and run.locks_held_s:
         yield Fact(name="held", value=f"strong locks for {duration(run.locks_held_s)}")
+    if known := [step.shown_at for step in audit.steps if step.shown_at]:
+        # Whoever reads the run knows that a part of it was shown before, and when.
+        shown = f"{plural(len(known), 'proof')} shown at {min(known)}"
+        same = "of the same files and rules on the same schema and server"
+        yield Fact(name="known", value=shown, more=same)
 
 
 def _is_rehearsed(step: StepRecord, of_files: Container[str]) -> bool:

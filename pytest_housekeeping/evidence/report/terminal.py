@@ -36,7 +36,7 @@ _WIDE = 9
 # The run and its time stand in the names of the files of evidence.
 _SHOWN = {
     *("target", "asked by", "approved by", "emergency", "rolls back"),
-    *("commit", "request", "workflow", "held"),
+    *("commit", "request", "workflow", "held", "known"),
 }
 _RUNNING = f"{REHEARSE}::{RUNNING}"
 
@@ -52,7 +52,6 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
         *batch_lines(audit),
         *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
         *_what_failed(audit),
-        *_known_line(audit),
         *_running_lines(audit),
         *(_phase_line(count) for count in tally.by_phase(audit)),
         *(
@@ -113,17 +112,6 @@ def _phase_line(count: tally.PhaseCount) -> str:
     counts += f", {count.failed} failed" if count.failed else ""
     counts += f", {count.skipped} skipped" if count.skipped else ""
     return f"  {count.phase:<9} {counts} ({duration(count.duration_s)})"
-
-
-def _known_line(audit: Audit) -> list[str]:
-    """That a part of it was shown before, and when: whoever reads the run knows it then."""
-    known = [each for each in audit.steps if each.shown_at]
-    if not known:
-        return []
-    since = min(each.shown_at for each in known)
-    same = "of the same files and rules on the same schema and server"
-    said = f"{plural(len(known), 'proof')} shown at {since}, {same}"
-    return [f"  {'known':<9} {visible(said)}"]
 
 
 def _running_lines(audit: Audit) -> list[str]:

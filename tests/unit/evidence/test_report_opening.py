@@ -54,6 +54,19 @@ def test_every_report_opens_with_who_and_what_and_leads_on() -> None:
         assert text.index("strong locks for 20 ms") < text.index("precheck")
 
 
+def test_every_report_opens_with_how_much_was_shown_before_and_since_when() -> None:
+    audit = sample()
+    earliest = ["2027-01-02 03:04 UTC", "2027-01-02 03:05 UTC"]
+    steps = [
+        step.model_copy(update={"shown_at": then})
+        for step, then in zip(audit.steps, [*reversed(earliest), ""], strict=False)
+    ]
+    known = audit.model_copy(update={"steps": (*steps, *audit.steps[3:])})
+    for told in (summary_html, step_summary, lambda each: "\n".join(terminal_summary(each))):
+        assert f"2 proofs shown at {earliest[0]}" in told(known)
+        assert "proofs shown at" not in told(audit)
+
+
 def test_the_plan_is_gone_through_as_often_for_many_files_as_for_few() -> None:
     passes = []
 
