@@ -27,7 +27,7 @@ Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_TIMEOUT_S = 10
 # A network that is cut says nothing: without these whoever waits for an answer waits for two hours.
-_KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 _CONTROL_WORDS = re.compile(r"\b(abort|begin|commit|end|prepare|rollback|start)\b", re.IGNORECASE)
 
 
@@ -173,7 +173,7 @@ def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnecti
     try:
         with without_libpq_variables():
             return LentConnection.connect(
-                make_conninfo(conninfo, **{**_KEEPALIVES, **known}),
+                make_conninfo(conninfo, **{**KEEPALIVES, **known}),
                 connect_timeout=_CONNECT_TIMEOUT_S,
                 application_name=name,
                 client_encoding="UTF8",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.connection import KEEPALIVES, Connection
 
 STATE = """
 SELECT pg_catalog.pg_current_xact_id()::text, current_user::text, session_user::text,
@@ -91,11 +91,6 @@ LOOK_FOR_CLIENT_IF_IT_CAN = (
     f"SELECT pg_catalog.set_config('{LOOKS_FOR_ITS_CLIENT}', '2s', true)"
     " WHERE pg_catalog.version() ~ 'linux'"
 )
-_STILL_THERE = {
-    "tcp_keepalives_idle": "15",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-}
 
 
 def local_settings(config: Config, *, lock_ms: int | None = None) -> str:
@@ -109,6 +104,7 @@ def local_settings(config: Config, *, lock_ms: int | None = None) -> str:
         "statement_timeout": config.statement_timeout,
         "idle_in_transaction_session_timeout": config.idle_timeout,
         "client_min_messages": "warning",
-        **_STILL_THERE,
+        # Both ends look alike whether the other one is there.
+        **{f"tcp_{name}": value for name, value in KEEPALIVES.items()},
     }
     return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())

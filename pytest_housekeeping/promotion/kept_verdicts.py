@@ -73,6 +73,26 @@ def facts_of_staging(config: Config, plan: Plan) -> list[object]:
     ]
 
 
+def facts_of_database(config: Config, plan: Plan) -> list[object]:
+    """What a database of staging depends on: that, the roles of its contracts, and every text that
+    made its schema and rows."""
+    return [
+        *facts_of_staging(config, plan),
+        sorted(plan.contracts.roles),
+        [asdict(applied) | {"commit": ""} for applied in plan.past],
+        *batch_facts(plan),
+        [(file.path, file.sha256) for file in plan.seeds],
+    ]
+
+
+def batch_facts(plan: Plan) -> list[object]:
+    """What ran in this batch, in its order."""
+    return [
+        [(each.number, each.transaction) for each in plan.segments],
+        [[(file.path, file.sha256) for file in each.files] for each in plan.segments],
+    ]
+
+
 @cache
 def this_tool() -> str:
     """Names this very installation: another size or time of a module or a rule is another tool."""

@@ -8,7 +8,6 @@ from functools import cached_property
 
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.model import Kind, Phase, Step, Verdict
-from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
 from pytest_housekeeping.sql.text import digest, digest_of_facts
@@ -65,14 +64,6 @@ class KnownChecks:
             and self.context.is_last(step.segment)
             and not (step.kind is Kind.BOUNDARY and step.name in elsewhere)
         )
-
-
-def batch_facts(plan: Plan) -> list[object]:
-    """What ran in this batch, in its order."""
-    return [
-        [(each.number, each.transaction) for each in plan.segments],
-        [[(file.path, file.sha256) for file in each.files] for each in plan.segments],
-    ]
 
 
 def _asked(context: RunContext) -> list[object]:

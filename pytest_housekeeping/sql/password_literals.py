@@ -19,8 +19,10 @@ from pytest_housekeeping.sql.text import MARK
 UNSHOWN = "the file holds a password as text, so nothing of it is shown"
 # Where it is in no file that is at hand: an earlier one has put it into a function, say.
 _QUOTED = "what the server says quotes a password, so nothing of it is shown"
-_HINTS = ("password", "passwd", "passphrase", "pwd", "secret", "://", "crypt", "hmac", "pass", "pw")
-_HINTS_OF_KEYS = ("apikey", "api_key", "token", "bearer", "basic", "-u", "--user")
+_HINTS = (
+    *("pass", "pw", "secret", "://", "crypt", "hmac"),
+    *("apikey", "api_key", "token", "bearer", "basic", "-u", "--user"),
+)
 _LEAST = 8
 _DEPTH = 4
 _IN_A_URL = re.compile(r"(?<=[a-z0-9])://[^\s/@:'\"]*+:([^\s/@'\"]++)@", re.IGNORECASE)
@@ -96,7 +98,7 @@ def seen_passwords(texts: Iterable[str]) -> frozenset[str]:
 
 def _literals(text: str, depth: int = 0) -> Iterator[str]:
     low = text.lower()
-    if not any(word in low for word in (*_HINTS, *_HINTS_OF_KEYS)):
+    if not any(word in low for word in _HINTS):
         return  # nearly every text
     if depth == 0:
         yield from (match[1] for match in _IN_A_URL.finditer(text) if is_value(match[1]))

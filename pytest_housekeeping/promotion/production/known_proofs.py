@@ -16,8 +16,8 @@ from pathlib import Path
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.model import Phase
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
-from pytest_housekeeping.promotion.known_checks import KnownChecks, batch_facts
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, batch_facts, this_tool
+from pytest_housekeeping.promotion.known_checks import KnownChecks
 from pytest_housekeeping.promotion.known_restores import restored_once
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal

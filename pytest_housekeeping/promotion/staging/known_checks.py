@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from pytest_housekeeping.model import Phase
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.installed_tools import installed_tools
-from pytest_housekeeping.promotion.kept_verdicts import facts_of_staging
-from pytest_housekeeping.promotion.known_checks import KnownChecks, batch_facts
+from pytest_housekeeping.promotion.kept_verdicts import facts_of_database
+from pytest_housekeeping.promotion.known_checks import KnownChecks
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 
@@ -19,15 +17,12 @@ def known_checks(context: RunContext, target: StagingTarget, throwaway: Throwawa
     schema as this run has read it. Of a server that was given, nobody here knows what was done."""
 
     def facts() -> list[object] | None:
-        schema, plan = target.schema_read(), context.plan
+        schema = target.schema_read()
         if schema is None or throwaway.kind == "given":
             return None
         return [
-            *facts_of_staging(context.config, plan),
+            *facts_of_database(context.config, context.plan),
             [(each.name, each.version) for each in installed_tools()],
-            [asdict(applied) | {"commit": ""} for applied in plan.past],
-            *batch_facts(plan),
-            [(file.path, file.sha256) for file in plan.seeds],
             schema.digest,
         ]
 

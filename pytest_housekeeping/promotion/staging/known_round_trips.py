@@ -4,13 +4,12 @@ that they depend on."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.checks.rollbacks import RoundTripInput
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_database
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.text import digest_of_facts
 
@@ -25,7 +24,7 @@ def known_round_trips(
     """
     before = given.schema_before_batch
     facts = [
-        *_of_database(config, plan),
+        *facts_of_database(config, plan),
         [(each.file.path, each.text, each.older) for each in given.repeatables],
         [
             (link.migration.sha256, link.rollback.path, link.rollback.sha256, link.pending)
@@ -42,16 +41,5 @@ def known_repeatables(
 ) -> KeptVerdicts:
     """The same of view and policy files that are applied again, by their paths and ``texts``, to
     the ``schema`` that all of them have made."""
-    facts = ["again", *_of_database(config, plan), list(texts), schema.digest]
+    facts = ["again", *facts_of_database(config, plan), list(texts), schema.digest]
     return KeptVerdicts(folder=default_folder("round-trips"), key=digest_of_facts(facts))
-
-
-def _of_database(config: Config, plan: Plan) -> list[object]:
-    """What made the database, and where."""
-    return [
-        *facts_of_staging(config, plan),
-        sorted(plan.contracts.roles),
-        [asdict(applied) | {"commit": ""} for applied in plan.past],
-        [(s.number, [(f.path, f.sha256) for f in s.files]) for s in plan.segments],
-        [(file.path, file.sha256) for file in plan.seeds],
-    ]
