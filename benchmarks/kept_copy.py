@@ -25,7 +25,7 @@ from pytest_housekeeping.snapshot import dump_roles, dump_schema, read_fingerpri
 from pytest_housekeeping.snapshot.copies import kept as kept_copy
 from pytest_housekeeping.snapshot.copies.server import start_restore_server
 from pytest_housekeeping.snapshot.copies.twin import Dumps, twin_of
-from pytest_housekeeping.snapshot.dump_around import dump_around
+from pytest_housekeeping.snapshot.dumps.around import dump_around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 _MAJOR = 16

@@ -20,8 +20,8 @@ from side_by_side import show, verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.snapshot import Around, dump_schema
-from pytest_housekeeping.snapshot.schema_reader import SchemaReader
-from pytest_housekeeping.snapshot.statements import Scope
+from pytest_housekeeping.snapshot.catalog.statements import Scope
+from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 
 _MAJOR = 16
 _LIMITS = {400: 0.25, 1600: 0.15, 10000: 0.1}

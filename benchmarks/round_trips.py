@@ -28,7 +28,7 @@ from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.snapshot import Around, read_fingerprint
-from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.text import digest

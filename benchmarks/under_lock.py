@@ -38,7 +38,7 @@ from side_by_side import measured, plain_environment, scratch, verdict
 
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.server import Server, ServerSettings, start
-from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 
 # A first promotion of so many files is not what is measured, and has no evidence of staging.
 _SETTINGS = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"

@@ -9,7 +9,7 @@ from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
 from pytest_housekeeping.postgres.transaction import Transaction
-from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.file import SqlFile
 

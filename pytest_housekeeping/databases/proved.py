@@ -10,8 +10,8 @@ from pytest_housekeeping.databases.database import Database
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.snapshot.compare.difference import diff, listed
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.difference import diff, listed
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
 if TYPE_CHECKING:

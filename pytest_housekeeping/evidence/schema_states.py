@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_housekeeping.snapshot.declared_moves import without_declared
+from pytest_housekeeping.snapshot.compare.declared_moves import without_declared
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 

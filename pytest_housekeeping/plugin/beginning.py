@@ -23,7 +23,7 @@ from pytest_housekeeping.plugin.session import ActiveRun
 from pytest_housekeeping.plugin.signs_of_life import SignsOfLifeHooks
 from pytest_housekeeping.plugin.stash import COLLECTS_AHEAD, PROMOTION
 from pytest_housekeeping.promotion.engine import Promotion
-from pytest_housekeeping.promotion.production.handed import handed
+from pytest_housekeeping.promotion.production.of_fleet.handed import handed
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.start import start_run

@@ -22,13 +22,18 @@ from operator import attrgetter
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.canonical import canonical
-from pytest_housekeeping.snapshot.catalog_session import Row, reading
+from pytest_housekeeping.snapshot.catalog.session import Row, reading
+from pytest_housekeeping.snapshot.catalog.statements import (
+    Scope,
+    all_answered,
+    prepared,
+    statements,
+)
 from pytest_housekeeping.snapshot.column_order import column_orders
 from pytest_housekeeping.snapshot.coverage import VERSION, Around, beyond
 from pytest_housekeeping.snapshot.privileges import describe_acl, read_every_privilege
 from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.queries.table import Query
-from pytest_housekeeping.snapshot.statements import Scope, all_answered, prepared, statements
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

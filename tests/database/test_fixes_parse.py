@@ -25,7 +25,7 @@ from pytest_housekeeping.model import Finding
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot import dump_roles, dump_schema
-from pytest_housekeeping.snapshot.proposal import proposal_text, propose
+from pytest_housekeeping.snapshot.way_back.proposal import proposal_text, propose
 from pytest_housekeeping.sql.identifiers import KEY_WORDS, in_quotes, quoted, split_name
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.repeatable import take_down

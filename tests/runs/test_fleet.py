@@ -17,7 +17,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.promotion.commands.audit import audit as prove
-from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from support.counted_git import CountedGit
 from support.fleet_project import FLEET, NAMES, fleet_of, outcomes, run
 from support.fresh_copy import git

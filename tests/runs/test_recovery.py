@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.compare.difference import diff
 from support.fault_campaign import Campaign, Whole
 from support.fault_proxy import Fault, FaultProxy, How
 from support.forked_runs import ForkedRuns

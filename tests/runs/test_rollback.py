@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from support.fresh_copy import ROOT, git
 from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal, merge_audit

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema, without_restriction
 from support.production_project import Production, Rehearsal
 from support.staging_project import Run
 

@@ -49,7 +49,7 @@ def test_one_wins_and_one_says_who_holds_the_lock(rehearsed: Rehearsal, tmp_path
 
 OVERTAKEN = """
 import pathlib, time
-from pytest_housekeeping.promotion.production import promotion_table
+from pytest_housekeeping.promotion.production.promoted import promotion_table
 
 last_fingerprint = promotion_table.last_fingerprint
 

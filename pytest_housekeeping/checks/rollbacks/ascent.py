@@ -9,11 +9,11 @@ from pytest_housekeeping.checks.rollbacks.descent import Descents
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.transaction import Transaction
-from pytest_housekeeping.snapshot.catalog_search import Written, counted_plainly
+from pytest_housekeeping.snapshot.catalog.search import Written, counted_plainly
 from pytest_housekeeping.snapshot.fingerprint import SchemaObject
-from pytest_housekeeping.snapshot.incremental import Reading
-from pytest_housekeeping.snapshot.made_in_turn import made_in_turn
 from pytest_housekeeping.snapshot.problems import SnapshotError
+from pytest_housekeeping.snapshot.reading_again.incremental import Reading
+from pytest_housekeeping.snapshot.reading_again.made_in_turn import made_in_turn
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import without_concurrently
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.transaction import Transaction
-from pytest_housekeeping.snapshot.catalog_search import counted
-from pytest_housekeeping.snapshot.come_and_gone import as_many_rows, shows_return
-from pytest_housekeeping.snapshot.incremental import Reading
+from pytest_housekeeping.snapshot.catalog.search import counted
+from pytest_housekeeping.snapshot.reading_again.come_and_gone import as_many_rows, shows_return
+from pytest_housekeeping.snapshot.reading_again.incremental import Reading
 from pytest_housekeeping.sql.file import SqlFile
 
 _AGAIN = "SAVEPOINT hk_again"

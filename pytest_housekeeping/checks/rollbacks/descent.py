@@ -15,8 +15,8 @@ from itertools import chain, takewhile
 
 from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.snapshot.fingerprint import SchemaObject
-from pytest_housekeeping.snapshot.incremental import FEW, Reading
-from pytest_housekeeping.snapshot.taken_away import Dwindling, TakenAway
+from pytest_housekeeping.snapshot.reading_again.incremental import FEW, Reading
+from pytest_housekeeping.snapshot.reading_again.taken_away import Dwindling, TakenAway
 
 # Of so many files it is worth a reading to note what they take away.
 _WORTH = 3

@@ -38,10 +38,10 @@ from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.postgres.transaction import Transaction
-from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.catalog.statements import Scope
 from pytest_housekeeping.snapshot.problems import SnapshotError
-from pytest_housekeeping.snapshot.statements import Scope
-from pytest_housekeeping.snapshot.taken_away import Dwindling
+from pytest_housekeeping.snapshot.reading_again.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.reading_again.taken_away import Dwindling
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import without_concurrently
 from pytest_housekeeping.sql.repeatable import take_down

@@ -13,7 +13,7 @@ from pytest_housekeeping.plan.rollback_files import (
     RollbackLink,
     Rollbacks,
 )
-from pytest_housekeeping.snapshot.difference import Change, diff
+from pytest_housekeeping.snapshot.compare.difference import Change, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 _LEAVES = "rollback-leaves"

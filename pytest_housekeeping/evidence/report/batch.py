@@ -10,13 +10,9 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.evidence.report.access_matrix import Matrix, access_matrix
 from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
 from pytest_housekeeping.evidence.report.display import no_command, plural, visible
-from pytest_housekeeping.evidence.report.production import (
-    now_told,
-    plan_head,
-    rows_of,
-)
+from pytest_housekeeping.evidence.report.production import now_told, plan_head, rows_of
 from pytest_housekeeping.postgres.batch_facts import CHANGED, DROPPED, MADE, strength
-from pytest_housekeeping.snapshot.changed_lines import before_and_after, shortened
+from pytest_housekeeping.snapshot.compare.changed_lines import before_and_after, shortened
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit

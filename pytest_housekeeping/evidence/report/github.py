@@ -29,11 +29,7 @@ from pytest_housekeeping.evidence.report.opening import (
     files_title,
     opening,
 )
-from pytest_housekeeping.evidence.report.production import (
-    now_told,
-    promote_command,
-    rows_of,
-)
+from pytest_housekeeping.evidence.report.production import now_told, promote_command, rows_of
 from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 

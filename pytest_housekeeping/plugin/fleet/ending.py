@@ -25,8 +25,8 @@ from pytest_housekeeping.promotion.fleet.survey import told_of
 from pytest_housekeeping.promotion.fleet.told import finished_by, tell_github
 from pytest_housekeeping.promotion.fleet.waves import CANARY
 from pytest_housekeeping.promotion.fleet.work import Work
-from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
-from pytest_housekeeping.promotion.production.handed import HandedBack, handed_back
+from pytest_housekeeping.promotion.production.of_fleet.databases import State, read_databases
+from pytest_housekeeping.promotion.production.of_fleet.handed import HandedBack, handed_back
 from pytest_housekeeping.promotion.recording.shown_beside import finish_page
 from pytest_housekeeping.promotion.run_facts import new_run
 

@@ -27,7 +27,7 @@ from pytest_housekeeping.plugin.fleet.collected import (
 from pytest_housekeeping.plugin.stash import COLLECTS_AHEAD
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.promotion.production.group.proof import read_proof
-from pytest_housekeeping.promotion.production.handed import Away, Handed, hand, hand_back
+from pytest_housekeeping.promotion.production.of_fleet.handed import Away, Handed, hand, hand_back
 from pytest_housekeeping.promotion.production.read_project import read_ahead
 from pytest_housekeeping.promotion.production.target_address import open_production, read_address
 from pytest_housekeeping.promotion.run_options import RunOptions

@@ -21,7 +21,7 @@ from pytest_housekeeping.promotion.fleet.rows import rows_of
 from pytest_housekeeping.promotion.fleet.survey import Group, Seen, reading_in
 from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.group.proof import read_proof
-from pytest_housekeeping.promotion.production.handed import (
+from pytest_housekeeping.promotion.production.of_fleet.handed import (
     Away,
     Handed,
     HandedBack,

@@ -33,9 +33,9 @@ from pytest_housekeeping.plugin.fleet.forks import PLACES, Forks
 from pytest_housekeeping.postgres.connection import expect
 from pytest_housekeeping.promotion.fleet.work_folder import hold
 from pytest_housekeeping.promotion.installed_tools import installed_tools
-from pytest_housekeeping.promotion.production.handed import Handed
+from pytest_housekeeping.promotion.production.of_fleet.handed import Handed
 from pytest_housekeeping.snapshot.copies.server import find_servers_ahead
-from pytest_housekeeping.snapshot.programs import find_pg_dump_ahead
+from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump_ahead
 
 # What a run imports besides what the plugin itself has imported by then.
 _WARM = ("pytest_html", "psycopg", "pydantic", "git", "jinja2", "pdb", "encodings.utf_8_sig")

@@ -33,7 +33,7 @@ from pytest_housekeeping.promotion.fleet.waves import CANARY, watch_of, waves_of
 from pytest_housekeeping.promotion.fleet.work import Work, read_work
 from pytest_housekeeping.promotion.fleet.work_folder import hold, new_folder
 from pytest_housekeeping.promotion.production.group.proof import read_proof
-from pytest_housekeeping.promotion.production.handed import Handed
+from pytest_housekeeping.promotion.production.of_fleet.handed import Handed
 
 _GROUPS_AT = "hk_fleet_folder"
 # What a rehearsal, which is a plan, has no use for.

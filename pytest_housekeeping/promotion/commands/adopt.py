@@ -19,7 +19,8 @@ from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.commands.own_repository import own_repository
-from pytest_housekeeping.promotion.production.adoption import (
+from pytest_housekeeping.promotion.production.of_fleet.databases import located
+from pytest_housekeeping.promotion.production.prechecks.adoption import (
     Drift,
     LeftSchema,
     drift_since,
@@ -27,8 +28,7 @@ from pytest_housekeeping.promotion.production.adoption import (
     named,
     unlike_with,
 )
-from pytest_housekeeping.promotion.production.fleet_databases import located
-from pytest_housekeeping.promotion.production.promotion_table import last_promotion
+from pytest_housekeeping.promotion.production.promoted.promotion_table import last_promotion
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
     closed_on_failure,
@@ -37,11 +37,11 @@ from pytest_housekeeping.promotion.production.target_address import (
 )
 from pytest_housekeeping.promotion.repository.applied import applied_files
 from pytest_housekeeping.promotion.repository.target_pin import misplaced, read_pin
-from pytest_housekeeping.snapshot.difference import Difference
-from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.compare.difference import Difference
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.snapshot.inverse import Proposed
-from pytest_housekeeping.snapshot.proposal import propose
+from pytest_housekeeping.snapshot.way_back.inverse import Proposed
+from pytest_housekeeping.snapshot.way_back.proposal import propose
 from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.new import new_migration

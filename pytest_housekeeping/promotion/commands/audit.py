@@ -19,7 +19,7 @@ from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import locate
 from pytest_housekeeping.promotion.commands.own_repository import own_repository
 from pytest_housekeeping.promotion.prechecks.own_tables import evidence_findings
-from pytest_housekeeping.promotion.production.fleet_databases import located
+from pytest_housekeeping.promotion.production.of_fleet.databases import located
 from pytest_housekeeping.promotion.production.target_address import (
     closed_on_failure,
     open_production,

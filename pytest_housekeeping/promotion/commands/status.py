@@ -27,9 +27,10 @@ from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.commands.needed_files import NeededFiles, needed_files
 from pytest_housekeeping.promotion.commands.own_repository import own_repository
-from pytest_housekeeping.promotion.production.beside import tools_past
-from pytest_housekeeping.promotion.production.fleet_databases import located
-from pytest_housekeeping.promotion.production.promotion_table import (
+from pytest_housekeeping.promotion.production.of_fleet.databases import located
+from pytest_housekeeping.promotion.production.other_tool.beside import tools_past
+from pytest_housekeeping.promotion.production.other_tool.their_files import recorded_by
+from pytest_housekeeping.promotion.production.promoted.promotion_table import (
     last_fingerprint,
     last_promotion,
 )
@@ -39,14 +40,13 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
     required,
 )
-from pytest_housekeeping.promotion.production.their_files import recorded_by
 from pytest_housekeeping.promotion.repository.applied import (
     applied_files,
     promoted_before,
 )
 from pytest_housekeeping.promotion.repository.target_pin import misplaced, read_pin
-from pytest_housekeeping.snapshot.declared_moves import split_declared
-from pytest_housekeeping.snapshot.difference import Difference, in_common
+from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
+from pytest_housekeeping.snapshot.compare.difference import Difference, in_common
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.project_files import ProjectFiles

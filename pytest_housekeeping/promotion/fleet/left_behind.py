@@ -12,7 +12,7 @@ from pytest_housekeeping.errors import ProofFailed, ServerError
 from pytest_housekeeping.evidence.journal import SUFFIX
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.fleet.survey import reach
-from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
+from pytest_housekeeping.promotion.production.of_fleet.databases import FleetDatabase
 from pytest_housekeeping.promotion.recording.killed_runs import dead_journals, record_killed_runs
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 

@@ -32,7 +32,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.fleet.left_behind import LeftBehind, left_behind, settled
 from pytest_housekeeping.promotion.fleet.stored import store_evidence
 from pytest_housekeeping.promotion.fleet.work import Result, Work
-from pytest_housekeeping.promotion.production.handed import HandedBack
+from pytest_housekeeping.promotion.production.of_fleet.handed import HandedBack
 from pytest_housekeeping.promotion.recording.evidence_commit import commit_signed, push
 from pytest_housekeeping.promotion.run_facts import new_run
 

@@ -11,8 +11,8 @@ from pytest_housekeeping.checks.rows import rows_verdict
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.promotion.fleet.survey import reach
-from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
 from pytest_housekeeping.promotion.production.group.proof import GroupProof
+from pytest_housekeeping.promotion.production.of_fleet.databases import FleetDatabase
 from pytest_housekeeping.promotion.rehearsal.rows import answers_of
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 

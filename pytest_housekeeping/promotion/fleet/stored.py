@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.promotion.production.handed import HandedBack
+from pytest_housekeeping.promotion.production.of_fleet.handed import HandedBack
 
 
 @dataclass(frozen=True, kw_only=True)

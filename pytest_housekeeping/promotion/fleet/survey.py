@@ -19,13 +19,13 @@ from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.postgres.same_server import begun
-from pytest_housekeeping.promotion.production.fleet_databases import (
+from pytest_housekeeping.promotion.production.of_fleet.databases import (
     FleetDatabase,
     State,
     read_databases,
 )
-from pytest_housekeeping.promotion.production.known_schema import KnownSchema
-from pytest_housekeeping.promotion.production.promotion_table import last_fingerprint
+from pytest_housekeeping.promotion.production.of_fleet.known_schema import KnownSchema
+from pytest_housekeeping.promotion.production.promoted.promotion_table import last_fingerprint
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
     closed_on_failure,
@@ -33,11 +33,11 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
 )
 from pytest_housekeeping.promotion.repository.applied import applied_files
-from pytest_housekeeping.snapshot.declared_moves import split_declared
-from pytest_housekeeping.snapshot.difference import in_common, listed
+from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
+from pytest_housekeeping.snapshot.compare.difference import in_common, listed
+from pytest_housekeeping.snapshot.compare.own_names import group_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.snapshot.incremental import EVERYTHING, read_whole
-from pytest_housekeeping.snapshot.own_names import group_schema
+from pytest_housekeeping.snapshot.reading_again.incremental import EVERYTHING, read_whole
 from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.project_files import ProjectFiles
 

@@ -18,12 +18,12 @@ from pytest_housekeeping.postgres.tool_history.readers import has_reader, their_
 from pytest_housekeeping.promotion.init.contracts_text import Access, read_access
 from pytest_housekeeping.promotion.init.made_schema import all_schemas
 from pytest_housekeeping.promotion.init.objects_text import Declared, own_roles, read_declared
+from pytest_housekeeping.promotion.production.other_tool.their_files import AUTO, baseline_of
 from pytest_housekeeping.promotion.production.target_address import (
     closed_on_failure,
     open_production,
     read_address,
 )
-from pytest_housekeeping.promotion.production.their_files import AUTO, baseline_of
 from pytest_housekeeping.sql.identifiers import spelt
 from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.project_files import ProjectFiles

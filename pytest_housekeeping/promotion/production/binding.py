@@ -23,10 +23,10 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks.approvals import approvals_of, refuse_unapproved
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
-from pytest_housekeeping.promotion.production.earlier_target import schema_alone
+from pytest_housekeeping.promotion.production.promoted.earlier_target import schema_alone
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
-from pytest_housekeeping.snapshot.declared_moves import without_declared
+from pytest_housekeeping.snapshot.compare.declared_moves import without_declared
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.text import digest
 

@@ -17,11 +17,11 @@ from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.primary import identified
-from pytest_housekeeping.promotion.production.handed_on import read_again_by
-from pytest_housekeeping.promotion.production.known_schema import known_reading
+from pytest_housekeeping.promotion.production.of_fleet.handed_on import read_again_by
+from pytest_housekeeping.promotion.production.of_fleet.known_schema import known_reading
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.incremental import Reading, read_whole
-from pytest_housekeeping.snapshot.schema_reader import SchemaReader
+from pytest_housekeeping.snapshot.reading_again.incremental import Reading, read_whole
+from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 
 _ROOM = """
 SELECT r.rolconnlimit < 0 AND d.datconnlimit < 0

@@ -18,9 +18,10 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
+from pytest_housekeeping.promotion.production.backup.known_proofs import KnownProofs
+from pytest_housekeeping.promotion.production.backup.twin_server import new_restore_server
 from pytest_housekeeping.promotion.production.clone.opening import clone_of, refuse_unfit_clone
-from pytest_housekeeping.promotion.production.known_proofs import KnownProofs
-from pytest_housekeeping.promotion.production.prechecks import (
+from pytest_housekeeping.promotion.production.prechecks.table import (
     production_backup,
     production_prechecks,
 )
@@ -37,7 +38,6 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     session_of,
 )
-from pytest_housekeeping.promotion.production.twin_server import new_restore_server
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.throwaway import Throwaway

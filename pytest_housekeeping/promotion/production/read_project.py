@@ -19,10 +19,10 @@ from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext, new_context
-from pytest_housekeeping.promotion.production.fleet_databases import located
-from pytest_housekeeping.promotion.production.handed import handed
+from pytest_housekeeping.promotion.production.backup.twin_server import secrets_of
+from pytest_housekeeping.promotion.production.of_fleet.databases import located
+from pytest_housekeeping.promotion.production.of_fleet.handed import handed
 from pytest_housekeeping.promotion.production.target_address import Address, read_address
-from pytest_housekeeping.promotion.production.twin_server import secrets_of
 from pytest_housekeeping.promotion.repository.attestation import (
     refuse_unattested,
     source_of,

@@ -19,23 +19,23 @@ from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
-from pytest_housekeeping.promotion.production import promotion_table
-from pytest_housekeeping.promotion.production.activity import LookAround
-from pytest_housekeeping.promotion.production.backup import Backup
-from pytest_housekeeping.promotion.production.beside import (
-    commit_before,
-    holds_any,
-    pending_paths,
-    tools_past,
+from pytest_housekeeping.promotion.production.backup.backup import Backup
+from pytest_housekeeping.promotion.production.backup.twin_server import (
+    new_replay_server,
+    new_restore_server,
+    replay_server,
+    throwaway_of,
 )
 from pytest_housekeeping.promotion.production.binding import Binding, unrehearsed
-from pytest_housekeeping.promotion.production.changes import changes_judged
 from pytest_housekeeping.promotion.production.clone.measured import new_measurement
 from pytest_housekeeping.promotion.production.clone.opening import (
     clone_of,
     clone_url,
     refuse_unfit_clone,
 )
+from pytest_housekeeping.promotion.production.effects.changes import changes_judged
+from pytest_housekeeping.promotion.production.effects.impact import Impact
+from pytest_housekeeping.promotion.production.effects.running import new_running_code
 from pytest_housekeeping.promotion.production.group.proof import GroupProof
 from pytest_housekeeping.promotion.production.group.rehearsal import (
     GroupRehearsal,
@@ -44,33 +44,33 @@ from pytest_housekeeping.promotion.production.group.rehearsal import (
     rehearsal_of_group,
     shape_of_group,
 )
-from pytest_housekeeping.promotion.production.handed import shown_connection
-from pytest_housekeeping.promotion.production.impact import Impact
 from pytest_housekeeping.promotion.production.in_place import locks_in_staging
-from pytest_housekeeping.promotion.production.prechecks import (
-    production_after,
-    production_backup,
-    production_prechecks,
+from pytest_housekeeping.promotion.production.of_fleet.handed import shown_connection
+from pytest_housekeeping.promotion.production.other_tool.beside import (
+    commit_before,
+    holds_any,
+    pending_paths,
+    tools_past,
 )
-from pytest_housekeeping.promotion.production.promised_roles import promised_roles
-from pytest_housekeeping.promotion.production.promoted_checks import promoted_checks
-from pytest_housekeeping.promotion.production.read_project import ReadProject, read_project
-from pytest_housekeeping.promotion.production.running import new_running_code
-from pytest_housekeeping.promotion.production.target import ProductionTarget
-from pytest_housekeeping.promotion.production.target_address import (
-    closed_on_failure,
-    open_production,
-)
-from pytest_housekeeping.promotion.production.their_files import (
+from pytest_housekeeping.promotion.production.other_tool.their_files import (
     baseline_of,
     refuse_not_begun,
     refuse_unrecorded,
 )
-from pytest_housekeeping.promotion.production.twin_server import (
-    new_replay_server,
-    new_restore_server,
-    replay_server,
-    throwaway_of,
+from pytest_housekeeping.promotion.production.prechecks.activity import LookAround
+from pytest_housekeeping.promotion.production.prechecks.promised_roles import promised_roles
+from pytest_housekeeping.promotion.production.prechecks.table import (
+    production_after,
+    production_backup,
+    production_prechecks,
+)
+from pytest_housekeeping.promotion.production.promoted import promotion_table
+from pytest_housekeeping.promotion.production.promoted.checks import promoted_checks
+from pytest_housekeeping.promotion.production.read_project import ReadProject, read_project
+from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.production.target_address import (
+    closed_on_failure,
+    open_production,
 )
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.rows import rows_asked

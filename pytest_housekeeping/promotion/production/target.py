@@ -23,17 +23,17 @@ from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.production import promotion_table
-from pytest_housekeeping.promotion.production.backup import Backup
-from pytest_housekeeping.promotion.production.beside import applied_now
-from pytest_housekeeping.promotion.production.earlier_target import EarlierTarget
+from pytest_housekeeping.promotion.production.backup.backup import Backup
 from pytest_housekeeping.promotion.production.first_reading import FirstReading
-from pytest_housekeeping.promotion.production.handed import handed
-from pytest_housekeeping.promotion.production.handed_on import (
+from pytest_housekeeping.promotion.production.in_place import lock_announcement
+from pytest_housekeeping.promotion.production.of_fleet.handed import handed
+from pytest_housekeeping.promotion.production.of_fleet.handed_on import (
     dump_for_all,
     hand_on_read_again,
 )
-from pytest_housekeeping.promotion.production.in_place import lock_announcement
+from pytest_housekeeping.promotion.production.other_tool.beside import applied_now
+from pytest_housekeeping.promotion.production.promoted import promotion_table
+from pytest_housekeeping.promotion.production.promoted.earlier_target import EarlierTarget
 from pytest_housekeeping.promotion.production.statistics import KeptStatistics
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
@@ -43,17 +43,17 @@ from pytest_housekeeping.promotion.production.target_address import (
 from pytest_housekeeping.promotion.repository.target_pin import pin_content
 from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
+from pytest_housekeeping.snapshot.compare.difference import listed
+from pytest_housekeeping.snapshot.compare.own_names import group_schema
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.declared_moves import split_declared
-from pytest_housekeeping.snapshot.difference import listed
-from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
-from pytest_housekeeping.snapshot.incremental import EVERYTHING
-from pytest_housekeeping.snapshot.own_names import group_schema
-from pytest_housekeeping.snapshot.own_ways_back import without_those_of
-from pytest_housekeeping.snapshot.proposal import proposal_text, propose
-from pytest_housekeeping.snapshot.schema_reader import SchemaReader
+from pytest_housekeeping.snapshot.reading_again.incremental import EVERYTHING
+from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
+from pytest_housekeeping.snapshot.way_back.own_ways_back import without_those_of
+from pytest_housekeeping.snapshot.way_back.proposal import proposal_text, propose
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import rollbacks_folder
 from pytest_housekeeping.sql.layouts.read import text_of

@@ -17,11 +17,7 @@ from pytest_housekeeping.evidence.git.signing import FIX, SigningFailed, why_uns
 from pytest_housekeeping.evidence.report.wording import outcome_word
 from pytest_housekeeping.evidence.run_outcomes import UNDONE
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.production.handed import (
-    HandedBack,
-    hand_back,
-    handed,
-)
+from pytest_housekeeping.promotion.production.of_fleet.handed import HandedBack, hand_back, handed
 from pytest_housekeeping.promotion.repository.attestation import (
     RAN_FIX,
     SUBMODULE_FIX,

@@ -32,9 +32,9 @@ from pytest_housekeeping.postgres.table_access import (
     access_kept,
     read_access,
 )
-from pytest_housekeeping.snapshot.difference import Change, Difference, diff
+from pytest_housekeeping.snapshot.compare.batches import SchemaChange
+from pytest_housekeeping.snapshot.compare.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.object_kind import RELATIONS, kind_and_name
-from pytest_housekeeping.snapshot.same_changes import SchemaChange
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.outside_locks import MODE, outside_locks

@@ -9,8 +9,8 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.snapshot.compare.difference import diff, listed
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
-from pytest_housekeeping.snapshot.difference import diff, listed
 
 _SHOWN = 20
 

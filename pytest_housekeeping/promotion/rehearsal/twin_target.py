@@ -17,8 +17,8 @@ from pytest_housekeeping.snapshot.copies.server import RESTORER
 from pytest_housekeeping.snapshot.copies.twin import Twin
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
-from pytest_housekeeping.snapshot.incremental import EVERYTHING
-from pytest_housekeeping.snapshot.schema_reader import SchemaReader
+from pytest_housekeeping.snapshot.reading_again.incremental import EVERYTHING
+from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 from pytest_housekeeping.sql.file import SqlFile
 
 HistoryRows = Callable[[Sequence[tuple[SqlFile, Applied]], int], Sequence[history.Row]]

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
+from pytest_housekeeping.snapshot.compare.difference import Difference, diff
 from pytest_housekeeping.snapshot.copies.proof import BackupProof, compare, fitting_server
 from pytest_housekeeping.snapshot.copies.restore import Copy, restored
 from pytest_housekeeping.snapshot.copies.twin import Twin
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.difference import Difference, diff
 from pytest_housekeeping.snapshot.extensions import extension_names
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.sql.identifiers import unquoted

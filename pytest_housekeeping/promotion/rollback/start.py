@@ -15,23 +15,19 @@ from pytest_housekeeping.postgres.own_tables.shape import SHAPE, misfits
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.context import PlannedFiles
 from pytest_housekeeping.promotion.judging import Checks
-from pytest_housekeeping.promotion.production.prechecks import (
+from pytest_housekeeping.promotion.production.backup.twin_server import new_restore_server
+from pytest_housekeeping.promotion.production.prechecks.table import (
     production_after,
     production_backup,
     production_prechecks,
 )
 from pytest_housekeeping.promotion.production.read_project import ReadProject, read_project
-from pytest_housekeeping.promotion.production.start import (
-    known_locks,
-    new_backup,
-    new_rehearsal,
-)
+from pytest_housekeeping.promotion.production.start import known_locks, new_backup, new_rehearsal
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.production.target_address import (
     closed_on_failure,
     open_production,
 )
-from pytest_housekeeping.promotion.production.twin_server import new_restore_server
 from pytest_housekeeping.promotion.rehearsal.rows import rows_asked
 from pytest_housekeeping.promotion.repository.applied import applied_files
 from pytest_housekeeping.promotion.repository.rollback_proofs import proved_rollbacks

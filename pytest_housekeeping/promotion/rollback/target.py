@@ -19,14 +19,14 @@ from pytest_housekeeping.promotion.repository.kept_schema import kept_schema
 from pytest_housekeeping.promotion.rollback.backup_copy import BackupCopy
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.promotion.target import KeptFiles
+from pytest_housekeeping.snapshot.compare.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.copies.twin import without_copy_alone
-from pytest_housekeeping.snapshot.difference import Change, Difference, diff
-from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
-from pytest_housekeeping.snapshot.own_ways_back import without_those_of
-from pytest_housekeeping.snapshot.proposal import proposal_text, propose
-from pytest_housekeeping.snapshot.roles import dump_roles
+from pytest_housekeeping.snapshot.way_back.own_ways_back import without_those_of
+from pytest_housekeeping.snapshot.way_back.proposal import proposal_text, propose
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import rollbacks_folder
 from pytest_housekeeping.sql.path_names import whole_of

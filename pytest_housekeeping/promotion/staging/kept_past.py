@@ -17,7 +17,7 @@ from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Beginning, Server, StagingDatabase
-from pytest_housekeeping.snapshot.catalog_sum import catalog_sum
+from pytest_housekeeping.snapshot.catalog.sum import catalog_sum
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord, from_record
 from pytest_housekeeping.sql.folder import bootstrap_paths

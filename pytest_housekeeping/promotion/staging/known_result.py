@@ -15,7 +15,7 @@ from pytest_housekeeping.promotion.known_restores import restored_once
 from pytest_housekeeping.promotion.staging.restored_before import RestoredBefore
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
-from pytest_housekeeping.snapshot.dump import without_restriction
+from pytest_housekeeping.snapshot.dumps.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.text import digest_of_facts

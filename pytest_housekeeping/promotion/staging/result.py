@@ -18,10 +18,10 @@ from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_backup, prove_result
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
-from pytest_housekeeping.snapshot.roles import dump_roles
 
 _WHY = (
     "once this is promoted, the backup of production would not restore either, and every later"

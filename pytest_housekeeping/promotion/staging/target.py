@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.snapshot.coverage import Around
     from pytest_housekeeping.snapshot.fingerprint import Fingerprint
     from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
-    from pytest_housekeeping.snapshot.schema_reader import SchemaReader
+    from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 
 
 class StagingTarget:
@@ -162,8 +162,8 @@ class StagingTarget:
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         """In full once; then what has changed, in this segment or the next."""
-        from pytest_housekeeping.snapshot.schema_reader import SchemaReader
-        from pytest_housekeeping.snapshot.statements import Scope
+        from pytest_housekeeping.snapshot.catalog.statements import Scope
+        from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 
         if self._reader is None:
             self._reader = SchemaReader(scope=Scope(excluded=(), around=self._around))

@@ -13,9 +13,9 @@ from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Outcome, Step, StepResult
 from pytest_housekeeping.postgres.locks.exclusive import exclusive_holders
 from pytest_housekeeping.promotion.target import Target
-from pytest_housekeeping.snapshot.catalog_session import PASSING
-from pytest_housekeeping.snapshot.declared_moves import split_declared
-from pytest_housekeeping.snapshot.difference import listed
+from pytest_housekeeping.snapshot.catalog.session import PASSING
+from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
+from pytest_housekeeping.snapshot.compare.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 NOT_READ = "the schema was not read again"

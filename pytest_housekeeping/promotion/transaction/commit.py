@@ -28,8 +28,8 @@ from pytest_housekeeping.promotion.transaction.behind_commit import (
     Look,
     look_behind_commit,
 )
-from pytest_housekeeping.snapshot.declared_moves import split_declared
-from pytest_housekeeping.snapshot.difference import Difference, listed
+from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
+from pytest_housekeeping.snapshot.compare.difference import Difference, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 

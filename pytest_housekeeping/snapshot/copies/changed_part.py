@@ -18,7 +18,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
-from pytest_housekeeping.snapshot.dump import without_restriction
+from pytest_housekeeping.snapshot.dumps.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 
 _HEADER = re.compile(

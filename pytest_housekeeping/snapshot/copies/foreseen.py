@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.server import Beginning, StagingDatabase
-from pytest_housekeeping.snapshot.incremental import EVERYTHING, Reading, read_whole
+from pytest_housekeeping.snapshot.reading_again.incremental import EVERYTHING, Reading, read_whole
 
 # Said by the session, so that settings of the restored database do not count: a read-only one, a
 # library that this server does not have.

@@ -18,7 +18,7 @@ from pytest_housekeeping.server import Begun, Server, StagingDatabase, family_is
 from pytest_housekeeping.snapshot.copies.foreseen import ForeseenCopy, copy_conninfo, read_copy
 from pytest_housekeeping.snapshot.copies.server import RESTORER, RestoreServer
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.incremental import Reading
+from pytest_housekeeping.snapshot.reading_again.incremental import Reading
 
 # Bytes of a schema (about a hundred tables): to stop the server, pack its folder and start it again
 # costs as much as to restore less.

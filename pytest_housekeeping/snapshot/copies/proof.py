@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from pytest_housekeeping.errors import listed, named
 from pytest_housekeeping.server import Server
+from pytest_housekeeping.snapshot.compare.difference import Change, Difference, diff
+from pytest_housekeeping.snapshot.compare.equivalent_expression import same_when_restated
 from pytest_housekeeping.snapshot.copies.changed_part import ChangedPart
 from pytest_housekeeping.snapshot.copies.restore import Copy, restored, restored_beside
 from pytest_housekeeping.snapshot.copies.server import (
@@ -25,14 +27,8 @@ from pytest_housekeeping.snapshot.copies.server import (
     start_restore_server,
 )
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.difference import Change, Difference, diff
-from pytest_housekeeping.snapshot.equivalent_expression import same_when_restated
 from pytest_housekeeping.snapshot.extensions import extension_names
-from pytest_housekeeping.snapshot.fingerprint import (
-    Fingerprint,
-    SchemaObject,
-    read_fingerprint,
-)
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 
 _SHOWN = 20

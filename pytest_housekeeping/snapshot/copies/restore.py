@@ -16,10 +16,10 @@ from pytest_housekeeping.snapshot.copies.foreseen import copy_conninfo, session_
 from pytest_housekeeping.snapshot.copies.kept import CopyKey, KeptCopy, begun_with, keep
 from pytest_housekeeping.snapshot.copies.script import run_schema, run_script
 from pytest_housekeeping.snapshot.copies.server import RestoreServer
-from pytest_housekeeping.snapshot.dump import without_restriction
+from pytest_housekeeping.snapshot.dumps.dump import without_restriction
 from pytest_housekeeping.snapshot.extensions import with_versions
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.incremental import Reading
+from pytest_housekeeping.snapshot.reading_again.incremental import Reading
 from pytest_housekeeping.sql.identifiers import unquoted
 
 _ASIDE = "hk_steps_aside"
@@ -62,7 +62,7 @@ def restored(
 ) -> Iterator[Copy]:
     """A database of that server in which the backup was restored; it is dropped afterwards.
 
-    ``around`` is what completes it beyond a backup (`dump_around`), ``name`` that of the database
+    ``around`` is what completes it (`dumps/around.py`), ``name`` that of the database
     that the backup is of, where the copy has to bear it as well. What an earlier run has restored
     of the same texts is used again (`kept.py`).
 

@@ -18,8 +18,8 @@ from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.copies.lanes import MADE_WITH, stretches
 from pytest_housekeeping.snapshot.copies.refusal import object_at, remedy
 from pytest_housekeeping.snapshot.copies.server import WHY
+from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
-from pytest_housekeeping.snapshot.programs import find_pg_dump
 
 _TIMEOUT_S = 900.0
 # An error in the script; psql that lost its connection, or fails by itself, ends otherwise:

@@ -18,6 +18,7 @@ from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server.embedded import how_to_have
 from pytest_housekeeping.server.given_roles import derived_password
 from pytest_housekeeping.server.staging_database import drop_roles, set_password
+from pytest_housekeeping.snapshot.compare.difference import Difference, diff, listed
 from pytest_housekeeping.snapshot.copies.changed_part import changed_part
 from pytest_housekeeping.snapshot.copies.proof import (
     BackupProof,
@@ -30,13 +31,12 @@ from pytest_housekeeping.snapshot.copies.restore import Copy, restored, restored
 from pytest_housekeeping.snapshot.copies.server import RESTORER, RestoreServer
 from pytest_housekeeping.snapshot.copies.spare import with_spare
 from pytest_housekeeping.snapshot.coverage import Around, beyond
-from pytest_housekeeping.snapshot.difference import Difference, diff, listed
-from pytest_housekeeping.snapshot.dump import dump_schema
-from pytest_housekeeping.snapshot.dump_around import owners_of_members
+from pytest_housekeeping.snapshot.dumps.around import owners_of_members
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.extensions import extension_names, stubs_of
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.incremental import EVERYTHING, Reading, read_whole
 from pytest_housekeeping.snapshot.problems import BackupNotProved
+from pytest_housekeeping.snapshot.reading_again.incremental import EVERYTHING, Reading, read_whole
 
 # How a copy is reached cannot be the same, and no check reads it: a subscription's text is a
 # connection with its password, an extension is made by the superuser who restores it, and a label

@@ -10,9 +10,9 @@ import pytest
 from pytest_housekeeping.checks.repeatables import prove_repeatables
 from pytest_housekeeping.model import Kind, Verdict
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.snapshot.catalog.statements import Scope
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.schema_reader import SchemaReader
-from pytest_housekeeping.snapshot.statements import Scope
+from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.text import digest
 from support.cycle_ground import begun

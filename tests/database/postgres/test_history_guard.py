@@ -20,7 +20,7 @@ from pytest_housekeeping.postgres.own_tables.history import Row
 from pytest_housekeeping.postgres.own_tables.shape import misfits
 from pytest_housekeeping.postgres.own_tables.tables import columns_of
 from pytest_housekeeping.postgres.transaction import begin
-from pytest_housekeeping.promotion.production import promotion_table
+from pytest_housekeeping.promotion.production.promoted import promotion_table
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject, read_fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord

@@ -21,10 +21,10 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Level, Lock, Mode, Verdict
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.postgres.connection import connect
-from pytest_housekeeping.promotion.production.activity import LookAround, check_window
+from pytest_housekeeping.promotion.production.prechecks.activity import LookAround, check_window
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.target_connection import TargetConnection
-from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 from support.server_pair import Family, server_family
 
 Session: TypeAlias = psycopg.Connection[tuple[Any, ...]]

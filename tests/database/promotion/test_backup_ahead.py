@@ -12,7 +12,7 @@ import pytest
 
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.postgres.connection import Connection, connect
-from pytest_housekeeping.promotion.production.backup import Backup
+from pytest_housekeeping.promotion.production.backup.backup import Backup
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 

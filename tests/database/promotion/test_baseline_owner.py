@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.postgres.connection import connect
-from pytest_housekeeping.promotion.production.baseline import owned_as_there, owner_there
+from pytest_housekeeping.promotion.production.prechecks.baseline import owned_as_there, owner_there
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
 

@@ -14,8 +14,8 @@ from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.rehearsal.facts import Measurement, look_at
 from pytest_housekeeping.server import Server, StagingDatabase
+from pytest_housekeeping.snapshot.compare.batches import SchemaChange
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.snapshot.same_changes import SchemaChange
 from pytest_housekeeping.sql import file as sqlfile
 
 STANDS = """

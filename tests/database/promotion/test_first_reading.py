@@ -17,8 +17,8 @@ from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.production.first_reading import FirstReading
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.snapshot.incremental import EVERYTHING
-from pytest_housekeeping.snapshot.schema_reader import SchemaReader
+from pytest_housekeeping.snapshot.reading_again.incremental import EVERYTHING
+from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.plugin.fleet.runs import Runs
 from pytest_housekeeping.promotion.fleet.survey import Survey, reach, survey, told_of
-from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
-from pytest_housekeeping.promotion.production.handed import Away, Handed, handed_back
+from pytest_housekeeping.promotion.production.of_fleet.databases import State, read_databases
+from pytest_housekeeping.promotion.production.of_fleet.handed import Away, Handed, handed_back
 from pytest_housekeeping.server.embedded import find_embedded
 from support.postgres_service import service
 

@@ -23,7 +23,7 @@ from pytest_housekeeping.promotion.staging.kept_past import (
     kept_past,
 )
 from pytest_housekeeping.server import Begun, Server, StagingDatabase
-from pytest_housekeeping.snapshot.catalog_sum import catalog_sum
+from pytest_housekeeping.snapshot.catalog.sum import catalog_sum
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.sql.file import SqlFile

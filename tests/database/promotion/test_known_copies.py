@@ -8,8 +8,11 @@ import pytest
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.own_tables.tables import TABLES
-from pytest_housekeeping.promotion.production import known_copies
-from pytest_housekeeping.promotion.production.known_copies import foreseen_copy, remember_copy
+from pytest_housekeeping.promotion.production.backup import known_copies
+from pytest_housekeeping.promotion.production.backup.known_copies import (
+    foreseen_copy,
+    remember_copy,
+)
 
 PROMOTED = f"""
 CREATE SCHEMA hk;

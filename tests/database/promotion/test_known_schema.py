@@ -13,15 +13,15 @@ from pytest_housekeeping.config import Target
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.postgres.primary import identified
-from pytest_housekeeping.promotion.production import handed
-from pytest_housekeeping.promotion.production.known_schema import (
+from pytest_housekeeping.promotion.production.of_fleet import handed
+from pytest_housekeeping.promotion.production.of_fleet.known_schema import (
     KnownSchema,
     known_reading,
 )
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
-from pytest_housekeeping.snapshot.incremental import EVERYTHING, read_whole
-from pytest_housekeeping.snapshot.schema_reader import SchemaReader
+from pytest_housekeeping.snapshot.reading_again.incremental import EVERYTHING, read_whole
+from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 
 
 @pytest.fixture

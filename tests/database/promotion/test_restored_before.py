@@ -15,7 +15,7 @@ from pytest_housekeeping.promotion.staging import restored_before as module
 from pytest_housekeeping.promotion.staging.restored_before import Restored, RestoredBefore
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.copies.proof import prove_result
-from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
 Superuser = psycopg.Connection[tuple[Any, ...]]

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.model import Level
 from pytest_housekeeping.postgres.connection import connect
-from pytest_housekeeping.promotion.production.server_guards import server_guards
+from pytest_housekeeping.promotion.production.prechecks.server_guards import server_guards
 from pytest_housekeeping.server import ServerSettings, start
 
 

@@ -15,7 +15,7 @@ from pytest_housekeeping.model import Mode
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.postgres.own_tables.tables import make_tables
 from pytest_housekeeping.postgres.primary import identified
-from pytest_housekeeping.promotion.production.backup import Backup
+from pytest_housekeeping.promotion.production.backup.backup import Backup
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.production.target_address import Address
 from pytest_housekeeping.server import StagingDatabase

@@ -16,7 +16,7 @@ from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.signs_of_life import SignsOfLife
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 
 Superuser = psycopg.Connection[tuple[Any, ...]]
 

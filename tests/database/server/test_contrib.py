@@ -16,7 +16,7 @@ from pytest_housekeeping.errors import ServerError, SqlFailed
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.init.chosen_settings import chosen_for
 from pytest_housekeeping.promotion.prechecks import stubs
-from pytest_housekeeping.promotion.production.twin_server import replay_server
+from pytest_housekeeping.promotion.production.backup.twin_server import replay_server
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import ServerSettings, embedded, server_settings, start
 from pytest_housekeeping.server.embedded import (
@@ -28,10 +28,10 @@ from pytest_housekeeping.server.embedded import (
 from pytest_housekeeping.server.extensions import CONTRIB, available_extensions
 from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.snapshot.copies.proof import prove_backup
-from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump, pg_dump_version
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
-from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
-from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.layout_ground import write
 

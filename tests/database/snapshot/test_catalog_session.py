@@ -10,7 +10,7 @@ import pytest
 
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot.catalog_session import reading
+from pytest_housekeeping.snapshot.catalog.session import reading
 from pytest_housekeeping.snapshot.problems import SnapshotError
 
 

@@ -17,7 +17,7 @@ from pytest_housekeeping.snapshot.copies.changed_part import changed_part
 from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_part_beside, prove_result
 from pytest_housekeeping.snapshot.copies.restore import restored_beside
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from support.dependent_names import SETUP, STATEMENTS

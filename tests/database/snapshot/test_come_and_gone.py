@@ -1,4 +1,4 @@
-"""Tests of snapshot/come_and_gone.py: what is said to be back is, by a reading in between."""
+"""Tests of snapshot/reading_again/come_and_gone.py: what is said to be back is back."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot.catalog_search import counted
-from pytest_housekeeping.snapshot.come_and_gone import as_many_rows, shows_return
+from pytest_housekeeping.snapshot.catalog.search import counted
+from pytest_housekeeping.snapshot.catalog.statements import Scope
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.incremental import read_again, read_whole
-from pytest_housekeeping.snapshot.statements import Scope
+from pytest_housekeeping.snapshot.reading_again.come_and_gone import as_many_rows, shows_return
+from pytest_housekeeping.snapshot.reading_again.incremental import read_again, read_whole
 
 SCOPE = Scope(excluded=("housekeeping",), around=Around.DATABASE | Around.SERVER)
 BACK = "RESET search_path"

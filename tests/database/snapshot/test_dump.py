@@ -1,4 +1,4 @@
-"""Tests of snapshot/dump.py and roles.py: the same schema the same bytes, and no secret in them."""
+"""Tests of snapshot/dumps/dump.py and roles.py: the same bytes, and no secret in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pytest_housekeeping.snapshot import (
     find_pg_dump,
     pg_dump_version,
 )
-from pytest_housekeeping.snapshot.dump import normalised, without_restriction
+from pytest_housekeeping.snapshot.dumps.dump import normalised, without_restriction
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

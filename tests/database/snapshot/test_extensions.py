@@ -9,13 +9,11 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
-from pytest_housekeeping.snapshot.copies.server import (
-    extensions_to_leave_out,
-    start_restore_server,
-)
+from pytest_housekeeping.snapshot.copies.server import extensions_to_leave_out, start_restore_server
 from pytest_housekeeping.snapshot.copies.twin import Dumps, twin_of
-from pytest_housekeeping.snapshot.dump import dump_schema
-from pytest_housekeeping.snapshot.dump_around import dump_around
+from pytest_housekeeping.snapshot.dumps.around import dump_around
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.extensions import (
     extension_names,
     members_by_name,
@@ -23,7 +21,6 @@ from pytest_housekeeping.snapshot.extensions import (
     without_extensions,
 )
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
-from pytest_housekeeping.snapshot.roles import dump_roles
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

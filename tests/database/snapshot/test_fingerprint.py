@@ -15,16 +15,16 @@ from pytest_housekeeping.snapshot import (
     Change,
     Fingerprint,
     SnapshotError,
-    catalog_session,
     diff,
     from_json,
     read_fingerprint,
     to_json,
 )
+from pytest_housekeeping.snapshot.catalog import session as catalog_session
+from pytest_housekeeping.snapshot.catalog.statements import Scope
+from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.declared_moves import split_declared
-from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
-from pytest_housekeeping.snapshot.statements import Scope
+from pytest_housekeeping.snapshot.reading_again.incremental import Reading, read_again, read_whole
 from support.around_mutations import AROUND_MUTATIONS
 from support.snapshot_schema import MUTATIONS, Mutation
 

@@ -15,6 +15,7 @@ from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Original, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.server.server_state import IN_USE, ServerState, read_state
 from pytest_housekeeping.server.system import find_system
+from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.copies.proof import prove_backup
 from pytest_housekeeping.snapshot.copies.server import (
     RestoreServer,
@@ -22,12 +23,11 @@ from pytest_housekeeping.snapshot.copies.server import (
     given_restore_server,
 )
 from pytest_housekeeping.snapshot.copies.twin import Dumps, Twin, twin_of, without_copy_alone
-from pytest_housekeeping.snapshot.difference import diff
-from pytest_housekeeping.snapshot.dump import dump_schema
-from pytest_housekeeping.snapshot.dump_around import dump_around
+from pytest_housekeeping.snapshot.dumps.around import dump_around
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
-from pytest_housekeeping.snapshot.roles import dump_roles
 from support.postgres_service import postgres_service, service
 
 PASSWORD = f"secret-{secrets.token_hex(8)}"

@@ -1,4 +1,4 @@
-"""Tests of snapshot/incremental.py: a full reading, its oracle, finds the same."""
+"""Tests of snapshot/reading_again/incremental.py: a full reading, its oracle, finds the same."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.snapshot import (
-    SnapshotError,
-    catalog_rows,
-    diff,
-    incremental,
-    read_fingerprint,
-)
-from pytest_housekeeping.snapshot.catalog_rows import NotedRows
+from pytest_housekeeping.snapshot import SnapshotError, diff, read_fingerprint
+from pytest_housekeeping.snapshot.catalog import rows as catalog_rows
+from pytest_housekeeping.snapshot.catalog.rows import NotedRows
+from pytest_housekeeping.snapshot.catalog.statements import ReadAgain, Scope
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.dump import dump_schema
-from pytest_housekeeping.snapshot.incremental import Reading, plan_ahead, read_again, read_whole
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.queries import table as query_table
-from pytest_housekeeping.snapshot.schema_reader import SchemaReader
-from pytest_housekeeping.snapshot.statements import ReadAgain, Scope
+from pytest_housekeeping.snapshot.reading_again import incremental
+from pytest_housekeeping.snapshot.reading_again.incremental import (
+    Reading,
+    plan_ahead,
+    read_again,
+    read_whole,
+)
+from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 from support.ddl_chains import Chain, chains
 from support.dependent_names import SETUP, STATEMENTS
 

@@ -26,7 +26,7 @@ from pytest_housekeeping.snapshot.copies.kept import WORTH_KEEPING
 from pytest_housekeeping.snapshot.copies.proof import compare
 from pytest_housekeeping.snapshot.copies.server import RESTORER, start_restore_server
 from pytest_housekeeping.snapshot.copies.twin import Dumps, Twin, twin_of
-from pytest_housekeeping.snapshot.dump_around import dump_around
+from pytest_housekeeping.snapshot.dumps.around import dump_around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 SECRET = "geheim-4711"

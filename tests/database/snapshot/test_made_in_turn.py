@@ -1,4 +1,4 @@
-"""Tests of snapshot/made_in_turn.py: what each file is said to have added is what readings find."""
+"""Tests of snapshot/reading_again/made_in_turn.py: each file has added what it is said to."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import psycopg
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot.catalog_search import counted_plainly
+from pytest_housekeeping.snapshot.catalog.search import counted_plainly
+from pytest_housekeeping.snapshot.catalog.statements import Scope
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import SchemaObject
-from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
-from pytest_housekeeping.snapshot.made_in_turn import made_in_turn
-from pytest_housekeeping.snapshot.statements import Scope
+from pytest_housekeeping.snapshot.reading_again.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.reading_again.made_in_turn import made_in_turn
 
 SCOPE = Scope(excluded=("housekeeping",), around=Around.DATABASE | Around.SERVER)
 BACK = "RESET search_path"

@@ -11,9 +11,9 @@ from psycopg import sql
 
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.snapshot.compare.batches import SchemaChange, with_changes
+from pytest_housekeeping.snapshot.compare.own_names import as_here, group_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.snapshot.own_names import as_here, group_schema
-from pytest_housekeeping.snapshot.same_changes import SchemaChange, with_changes
 
 # Before and behind the name of what all have, so that grants are sorted otherwise.
 TENANTS = ("acme", "zeta")

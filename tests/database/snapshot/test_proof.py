@@ -24,7 +24,7 @@ from pytest_housekeeping.snapshot import (
     read_fingerprint,
     start_restore_server,
 )
-from pytest_housekeeping.snapshot.difference import in_common
+from pytest_housekeeping.snapshot.compare.difference import in_common
 from support.fresh_copy import ROOT
 from support.snapshot_schema import BASE, ROLES, drop_roles
 

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot.difference import diff
-from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.compare.difference import diff
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
-from pytest_housekeeping.snapshot.inverse import Mark, Proposed
-from pytest_housekeeping.snapshot.proposal import proposal_text, propose
+from pytest_housekeeping.snapshot.way_back.inverse import Mark, Proposed
+from pytest_housekeeping.snapshot.way_back.proposal import proposal_text, propose
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 GROUND = """

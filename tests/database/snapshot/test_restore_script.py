@@ -11,7 +11,7 @@ from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.copies import lanes as restore_lanes
 from pytest_housekeeping.snapshot.copies import script as restore_script
 from pytest_housekeeping.snapshot.copies.script import run_schema
-from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import RestoreRefused
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_result
 from pytest_housekeeping.snapshot.copies.script import run_script
-from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 

@@ -11,13 +11,13 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.server import Server
-from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
-from pytest_housekeeping.snapshot.same_changes import (
+from pytest_housekeeping.snapshot.compare.batches import (
     SchemaChange,
     UnlikeChange,
     unlike_changes,
     with_changes,
 )
+from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 WORD = "CREATE TABLE public.word (w varchar, n int);"

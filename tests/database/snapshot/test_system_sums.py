@@ -10,8 +10,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot import statements
-from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.catalog import statements
+from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
 Connection = psycopg.Connection[tuple[Any, ...]]

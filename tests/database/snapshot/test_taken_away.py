@@ -1,14 +1,14 @@
-"""Tests of snapshot/taken_away.py: what is said to be left is what a reading finds."""
+"""Tests of snapshot/reading_again/taken_away.py: what is said to be left is left."""
 
 from __future__ import annotations
 
 import psycopg
 
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.snapshot.catalog.statements import Scope
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.incremental import read_again, read_whole
-from pytest_housekeeping.snapshot.statements import Scope
-from pytest_housekeeping.snapshot.taken_away import Dwindling
+from pytest_housekeeping.snapshot.reading_again.incremental import read_again, read_whole
+from pytest_housekeeping.snapshot.reading_again.taken_away import Dwindling
 
 SCOPE = Scope(excluded=("housekeeping",), around=Around.DATABASE | Around.SERVER)
 BACK = "RESET search_path"

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
+from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.copies.server import RestoreServer, start_restore_server
 from pytest_housekeeping.snapshot.copies.twin import (
     Dumps,
@@ -20,12 +21,11 @@ from pytest_housekeeping.snapshot.copies.twin import (
     twin_of,
     without_copy_alone,
 )
-from pytest_housekeeping.snapshot.difference import diff
-from pytest_housekeeping.snapshot.dump import dump_schema
-from pytest_housekeeping.snapshot.dump_around import dump_around
+from pytest_housekeeping.snapshot.dumps.around import dump_around
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
-from pytest_housekeeping.snapshot.roles import dump_roles
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -7,7 +7,7 @@ import pytest
 from pytest_housekeeping.checks.rollbacks.descent import Descents
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.rollback_files import RollbackLink
-from pytest_housekeeping.snapshot.taken_away import Dwindling
+from pytest_housekeeping.snapshot.reading_again.taken_away import Dwindling
 from pytest_housekeeping.sql import file as sqlfile
 
 MADE, DROPPED = "CREATE TABLE a (n int);", "DROP TABLE a;"

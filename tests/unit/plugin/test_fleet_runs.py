@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.plugin.fleet.items import told_of
 from pytest_housekeeping.plugin.fleet.runs import Ended, Runs
-from pytest_housekeeping.promotion.production.handed import Handed, HandedBack
+from pytest_housekeeping.promotion.production.of_fleet.handed import Handed, HandedBack
 
 RUNS, MOST_KB = 8, 256
 

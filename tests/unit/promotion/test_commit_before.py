@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_housekeeping.evidence.git.repository import open_repository
-from pytest_housekeeping.promotion.production.beside import commit_before, holds_any
+from pytest_housekeeping.promotion.production.other_tool.beside import commit_before, holds_any
 from support.git_folders import commit_all, init
 
 

@@ -18,7 +18,10 @@ from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.production.earlier_target import EarlierTarget, schema_alone
+from pytest_housekeeping.promotion.production.promoted.earlier_target import (
+    EarlierTarget,
+    schema_alone,
+)
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from support.evidence_samples import TARGET
 from support.schemas import schema

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.postgres.tool_history.table import TheirRow
-from pytest_housekeeping.promotion.production.elsewhere import elsewhere
+from pytest_housekeeping.promotion.production.other_tool.elsewhere import elsewhere
 from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.git_folders import commit_all, git, init

@@ -15,7 +15,7 @@ from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.git.signing import SigningFailed, why_unsigned
 from pytest_housekeeping.evidence.signatures import signer_of
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
+from pytest_housekeeping.promotion.production.prechecks.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.repository.attestation import refuse_unattested
 from pytest_housekeeping.promotion.repository.signers import signers_of
 from support.fresh_copy import git

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.promotion.production.fleet_databases import (
+from pytest_housekeeping.promotion.production.of_fleet.databases import (
     FleetDatabase,
     State,
     located,

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_housekeeping.evidence.git.compare import blob_id
 from pytest_housekeeping.promotion.fleet.stored import store_evidence
-from pytest_housekeeping.promotion.production.handed import HandedBack
+from pytest_housekeeping.promotion.production.of_fleet.handed import HandedBack
 from support.evidence_repository import new_repository
 from support.fresh_copy import git
 

@@ -14,7 +14,7 @@ from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, LEFT, PASSED
 from pytest_housekeeping.promotion.fleet.survey import Group, Seen, Survey
 from pytest_housekeeping.promotion.fleet.waves import CANARY, Wave, budget_of
 from pytest_housekeeping.promotion.fleet.work import Result, Work, _Known
-from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
+from pytest_housekeeping.promotion.production.of_fleet.databases import FleetDatabase
 
 
 @pytest.fixture

@@ -41,19 +41,16 @@ from pytest_housekeeping.promotion.fleet.survey import (
     _refuse_twice,
     without_drift,
 )
-from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
 from pytest_housekeeping.promotion.production.group.proof import (
     GroupProof,
     holds_for,
     refuse_other_group,
 )
-from pytest_housekeeping.promotion.production.group.rehearsal import (
-    GroupRehearsal,
-    proof_of_group,
-)
-from pytest_housekeeping.promotion.production.handed import _HANDED, Handed, hand
+from pytest_housekeeping.promotion.production.group.rehearsal import GroupRehearsal, proof_of_group
+from pytest_housekeeping.promotion.production.of_fleet.databases import FleetDatabase
+from pytest_housekeeping.promotion.production.of_fleet.handed import _HANDED, Handed, hand
+from pytest_housekeeping.snapshot.compare.own_names import group_schema
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
-from pytest_housekeeping.snapshot.own_names import group_schema
 from support.evidence_samples import TARGET
 from support.schemas import schema
 from support.staged_project import make_project, staged_copy

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.config import Target
-from pytest_housekeeping.promotion.production.handed import _HANDED, Handed, hand
-from pytest_housekeeping.promotion.production.handed_on import (
+from pytest_housekeeping.promotion.production.of_fleet.handed import _HANDED, Handed, hand
+from pytest_housekeeping.promotion.production.of_fleet.handed_on import (
     dump_for_all,
     hand_on_read_again,
     read_again_by,
 )
-from pytest_housekeeping.snapshot.statements import ReadAgain
+from pytest_housekeeping.snapshot.catalog.statements import ReadAgain
 
 ASKED = ReadAgain(catalogs=frozenset({"pg_class", "pg_type"}), there=frozenset({"pg_policy"}))
 

@@ -15,10 +15,10 @@ from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, Verdict
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion import known_checks
-from pytest_housekeeping.promotion.production import known_proofs as module
-from pytest_housekeeping.promotion.production.known_proofs import KnownProofs
+from pytest_housekeeping.promotion.production.backup import known_proofs as module
+from pytest_housekeeping.promotion.production.backup.known_proofs import KnownProofs
+from pytest_housekeeping.snapshot.compare.batches import SchemaChange
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
-from pytest_housekeeping.snapshot.same_changes import SchemaChange
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.schemas import schema
 

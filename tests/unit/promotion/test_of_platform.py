@@ -1,11 +1,11 @@
-"""Tests of promotion/production/of_platform.py: what a provider owns, and what the project."""
+"""Tests of promotion/production/prechecks/of_platform.py: what a provider owns."""
 
 from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.promotion.production.of_platform import OfPlatform
-from pytest_housekeeping.snapshot.difference import Change, Difference
+from pytest_housekeeping.promotion.production.prechecks.of_platform import OfPlatform
+from pytest_housekeeping.snapshot.compare.difference import Change, Difference
 
 PLATFORM = OfPlatform(
     made={

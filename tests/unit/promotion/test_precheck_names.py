@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.production.prechecks import production_prechecks
+from pytest_housekeeping.promotion.production.prechecks.table import production_prechecks
 from pytest_housekeeping.promotion.rollback.prechecks import rollback_prechecks
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 

@@ -1,4 +1,4 @@
-"""Tests of promotion/production/promised_roles.py: what is known, and of what it is known."""
+"""Tests of promotion/production/prechecks/promised_roles.py: what is known, and of what."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.production.promised_roles import promised_roles
+from pytest_housekeeping.promotion.production.prechecks.promised_roles import promised_roles
 from support.staged_project import FILES, Staged, make_project, staged_copy
 
 ROLES = {"app": {"LOGIN", "NOSUPERUSER"}, "it's": {"NOLOGIN"}}

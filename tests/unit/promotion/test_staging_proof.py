@@ -18,7 +18,7 @@ from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
+from pytest_housekeeping.promotion.production.prechecks.staging_proof import proved_in_staging
 from support.evidence_samples import forged
 from support.fresh_copy import git
 from support.staged_project import FILES, LOG, PRODUCTION, Staged, make_project, staged_copy

@@ -6,11 +6,7 @@ import pytest
 
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.promotion.production.target_address import (
-    is_local,
-    read_address,
-    required,
-)
+from pytest_housekeeping.promotion.production.target_address import is_local, read_address, required
 
 PROD = Target()
 ENVIRONMENT = {

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.model import Level, TargetIdentity
-from pytest_housekeeping.promotion.production.prechecks import _identity
+from pytest_housekeeping.promotion.production.prechecks.table import _identity
 from pytest_housekeeping.promotion.repository.target_pin import Pin, misplaced, pin_content
 from pytest_housekeeping.sql.project_files import ProjectFiles
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pytest_housekeeping.snapshot import Fingerprint, SchemaObject, diff
-from pytest_housekeeping.snapshot.coverage import VERSION
-from pytest_housekeeping.snapshot.declared_moves import (
+from pytest_housekeeping.snapshot.compare.declared_moves import (
     split_declared,
     without_alike,
     without_declared,
 )
+from pytest_housekeeping.snapshot.coverage import VERSION
 
 
 def _fingerprint(entries: list[SchemaObject]) -> Fingerprint:

@@ -1,4 +1,4 @@
-"""Tests of snapshot/difference.py and declared_moves.py: what differs, in words, and what may."""
+"""Tests of snapshot/compare/difference.py and declared_moves.py: what differs, and what may."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from time import process_time
 import pytest
 
 from pytest_housekeeping.snapshot import Fingerprint, SchemaObject, diff, from_json, to_json
-from pytest_housekeeping.snapshot.changed_lines import before_and_after
+from pytest_housekeeping.snapshot.compare.changed_lines import before_and_after
+from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
+from pytest_housekeeping.snapshot.compare.difference import in_common, listed
 from pytest_housekeeping.snapshot.coverage import KINDS, VERSION, Around, beyond, since
-from pytest_housekeeping.snapshot.declared_moves import split_declared
-from pytest_housekeeping.snapshot.difference import in_common, listed
 
 
 def _read(

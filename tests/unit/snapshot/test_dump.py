@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_housekeeping.snapshot.dump import normalised, without_restriction
-from pytest_housekeeping.snapshot.dump_difference import dump_difference
+from pytest_housekeeping.snapshot.dumps.difference import dump_difference
+from pytest_housekeeping.snapshot.dumps.dump import normalised, without_restriction
 
 
 def test_the_key_of_another_restriction_inside_is_no_key() -> None:

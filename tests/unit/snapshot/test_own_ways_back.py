@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_housekeeping.snapshot.inverse import Mark, Proposed
-from pytest_housekeeping.snapshot.own_ways_back import without_those_of
-from pytest_housekeeping.snapshot.proposal import proposal_text, propose
+from pytest_housekeeping.snapshot.way_back.inverse import Mark, Proposed
+from pytest_housekeeping.snapshot.way_back.own_ways_back import without_those_of
+from pytest_housekeeping.snapshot.way_back.proposal import proposal_text, propose
 
 BEFORE = "CREATE TABLE desk.note (\n    id integer\n);\n"
 AFTER = """

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pytest_housekeeping.snapshot.catalogs import CATALOGS
+from pytest_housekeeping.snapshot.catalog.catalogs import CATALOGS
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.queries.table import (
     AFTER_ANY_CHANGE,

@@ -18,9 +18,9 @@ from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.own_tables.chain import CHAINED, ChainedRow, read_rows
 from pytest_housekeeping.postgres.own_tables.tables import columns_of
 from pytest_housekeeping.postgres.relations_now import RelationNow, first_look, relations_now
+from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
+from pytest_housekeeping.snapshot.compare.difference import listed
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.declared_moves import split_declared
-from pytest_housekeeping.snapshot.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
 WHOEVER_LOGS_IN = "none"

@@ -27,11 +27,11 @@ from pytest_housekeeping.model import (
 from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.production.handed import handed
+from pytest_housekeeping.promotion.production.of_fleet.handed import handed
 from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.snapshot.compare.batches import SchemaChange
+from pytest_housekeeping.snapshot.compare.own_names import as_here, called, exchanged, group_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.own_names import as_here, called, exchanged, group_schema
-from pytest_housekeeping.snapshot.same_changes import SchemaChange
 
 # Of the steps that need no files: what is asked of each database by itself.
 _OWN = frozenset({ACTIVITY, BINDING, CHANGES, IMPACT, ROWS})

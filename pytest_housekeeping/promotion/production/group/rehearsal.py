@@ -18,12 +18,12 @@ from pytest_housekeeping.promotion.production.group.proof import (
     read_proof,
     refuse_other_group,
 )
-from pytest_housekeeping.promotion.production.handed import handed
+from pytest_housekeeping.promotion.production.of_fleet.handed import handed
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
-from pytest_housekeeping.snapshot.declared_moves import split_declared
-from pytest_housekeeping.snapshot.difference import listed
+from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
+from pytest_housekeeping.snapshot.compare.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 

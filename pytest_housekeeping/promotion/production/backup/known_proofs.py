@@ -1,0 +1,82 @@
+"""What the schema decides of a batch, where an earlier plan of this machine has shown just that.
+
+A plan is made again and again of one pull request. Its proofs depend on the schema that the batch
+makes of the copy, on what was restored there and what ran there, and on what is asked; where all of
+it is the same, to the byte, so is the verdict. A promotion proves everything itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from pytest_housekeeping.checks.json_cache import default_folder
+from pytest_housekeeping.model import Phase
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, batch_facts, this_tool
+from pytest_housekeeping.promotion.known_checks import KnownChecks
+from pytest_housekeeping.promotion.known_restores import restored_once
+from pytest_housekeeping.promotion.production.backup.backup import Backup
+from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.server import build_facts
+from pytest_housekeeping.snapshot.copies.proof import BackupProof
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.sql.text import digest_of_facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownProofs:
+    """The proofs of the last segment, as far as nothing but the schema decides them."""
+
+    context: RunContext
+    backup: Backup
+    rehearsal: Rehearsal
+
+    @cached_property
+    def checks(self) -> KnownChecks:
+        """The checks on the copy; the batch is on it by then."""
+        return KnownChecks(context=self.context, phase=Phase.REHEARSE, facts=self._facts)
+
+    def restores(
+        self, dump: bytes, expected: Fingerprint, prove: Callable[[], BackupProof]
+    ) -> BackupProof:
+        """That a dump restores to the schema that it is expected to be: known, or proved now."""
+        server = self.backup.restore_server
+        if server is None or not self._is_kept_here:
+            return prove()
+        facts = [
+            this_tool(),
+            build_facts(server.kind, server.major),
+            repr(self.context.config.stubs_and_marks),
+            self.backup.digests,
+            hashlib.sha256(dump).hexdigest(),
+            [expected.digest, expected.excluded, expected.superuser],
+        ]
+        kept = KeptVerdicts(folder=default_folder("proofs"), key=digest_of_facts(facts))
+        return restored_once(kept, server.major, prove, at=self.context.run.started_at)
+
+    @property
+    def _is_kept_here(self) -> bool:
+        """Of a server that was given, nobody here knows the build."""
+        server = self.backup.restore_server
+        return server is not None and not server.given
+
+    def _facts(self) -> list[object] | None:
+        """The tool, the server, what was restored and run, who asks, and the schemas of before and
+        after as this run has read them."""
+        context, rehearsal, server = self.context, self.rehearsal, self.backup.restore_server
+        if server is None or not self._is_kept_here:
+            return None
+        return [
+            this_tool(),
+            build_facts(server.kind, server.major),
+            asdict(replace(context.config, root=Path())),
+            rehearsal.role,
+            self.backup.digests,
+            rehearsal.target.twin.schema.digest,
+            *batch_facts(context.plan),
+            [(n, c.before.digest, c.after.digest) for n, c in sorted(rehearsal.changes.items())],
+        ]

@@ -1,0 +1,1 @@
+"""What has to be true of production before its batch is begun."""

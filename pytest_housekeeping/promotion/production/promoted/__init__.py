@@ -1,0 +1,1 @@
+"""What was promoted before: as the target remembers it, and as another one has to have it."""

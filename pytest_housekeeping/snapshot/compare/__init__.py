@@ -1,0 +1,1 @@
+"""What differs between fingerprints, and which differences mean nothing."""

@@ -1,0 +1,1 @@
+"""A schema and its roles as SQL text: the same schema, the same bytes."""

@@ -1,0 +1,1 @@
+"""A fingerprint read once more: of what has changed alone."""

@@ -1,0 +1,1 @@
+"""A proposal of the SQL that takes a change back."""
