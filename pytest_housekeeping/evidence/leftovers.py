@@ -54,7 +54,7 @@ def read_events(path: Path) -> tuple[list[Event], bool]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise _unreadable(path, error.strerror or "") from None
+        raise unreadable(path, error.strerror or "") from None
     if lines[-1] == b"":
         lines.pop()
     events = [_parse(line) for line in lines]
@@ -62,7 +62,7 @@ def read_events(path: Path) -> tuple[list[Event], bool]:
         events.pop()
     known = [event for event in events if event is not None]
     if not events or events[0] is None or events[0].get("event") != "started":
-        raise _unreadable(path, "its first line is no beginning of a run")
+        raise unreadable(path, "its first line is no beginning of a run")
     return known, len(known) < len(events)
 
 
@@ -89,7 +89,8 @@ def _is_dead(path: Path) -> bool:
     return path.exists()
 
 
-def _unreadable(path: Path, reason: str) -> EvidenceError:
+def unreadable(path: Path, reason: str) -> EvidenceError:
+    """What is raised of a journal of which no audit can be made."""
     return EvidenceError(
         f"the journal {path} cannot be read: {reason}",
         why="it is what a run that was killed left behind; what that run did is not known",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.fields import rounded_s
-from pytest_housekeeping.evidence.leftovers import Event, SentTo, read_events
+from pytest_housekeeping.evidence.leftovers import Event, SentTo, read_events, unreadable
 from pytest_housekeeping.model import Kind, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.steps import SCHEMA
 
@@ -43,11 +43,20 @@ def recover(path: Path, *, ask: AskServer | None = None) -> Audit:
     ``promoted_in_part`` when commits were answered, ``promoted_unproved`` when the schema behind
     one was found to be another, or is not recorded to have been read again; ``unknown`` when one
     had begun and its answer is neither recorded nor known to ``ask``, or when a line in the middle
-    cannot be read. Raises EvidenceError when not even the first line can be read.
+    cannot be read. Raises EvidenceError when not even the first line can be read, and when an event
+    is none that this version of the tool writes.
     """
+    (start, *events), damaged = read_events(path)
+    try:
+        return _audit(start, events, ask, damaged=damaged)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        said = f"an event of it is none of this version ({type(error).__name__}: {error})"
+        raise unreadable(path, said) from None
+
+
+def _audit(start: Event, events: list[Event], ask: AskServer | None, *, damaged: bool) -> Audit:
     from pytest_housekeeping.evidence.audit import seal
 
-    (start, *events), damaged = read_events(path)
     events += _late_answer(events, ask)
     plan = start["plan"]
     outcome, message = _outcome(events, plan, damaged=damaged)

@@ -20,6 +20,7 @@ from pytest_housekeeping.errors import ProofFailed, ServerError, SqlFailed
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.session import startup_options
 from pytest_housekeeping.server.libpq import without_libpq_variables
+from pytest_housekeeping.server.pooler import FIX, WHY, pooler_refuses
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
@@ -183,11 +184,14 @@ def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnecti
                 cursor_factory=LentCursor,
             )
     except psycopg.OperationalError as error:
+        pooled = pooler_refuses(str(error))
         raise ServerError(
             f"no connection to database {known.get('dbname')!r} on {known.get('host')!r}:"
             f" {str(error).strip()}",
-            why="nothing can be applied or proved without it",
-            fix="check that the server runs, the address and the credentials",
+            why=f"a pooler stands in front of it: {WHY}"
+            if pooled
+            else "nothing can be applied or proved without it",
+            fix=FIX if pooled else "check that the server runs, the address and the credentials",
         ) from None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import OLDEST
+from pytest_housekeeping.server.pooler import FIX, WHY, pooler_refuses, refuse_pooler
 from pytest_housekeeping.server.staging_database import Cluster, connect
 from pytest_housekeeping.sql.identifiers import quoted
 
@@ -39,7 +40,8 @@ def open_url(url: str, asked: Asked = STAGING) -> tuple[psycopg.Connection[Any],
     """A connection to the server that `url` names, and how to make more of them.
 
     Raises `ServerError`, without password or URL, when the URL makes no sense, when it leads off
-    the machine unencrypted, and when the server cannot be reached, is too old or gives too little.
+    the machine unencrypted, and when the server cannot be reached, is too old or gives too little;
+    `ProofFailed` behind a pooler.
     """
     given = read_url(url, asked)
     guard = connected(given, asked)
@@ -76,15 +78,22 @@ def read_url(url: str, asked: Asked, *, database: str = "postgres") -> dict[str,
 
 
 def connected(given: dict[str, Any], asked: Asked) -> psycopg.Connection[Any]:
-    """A connection to the server. Raises `ServerError` where it is none, or not encrypted."""
+    """A connection to the server. Raises `ServerError` where it is none, or not encrypted, and
+    `ProofFailed` behind a pooler."""
     import psycopg
     from psycopg.conninfo import make_conninfo
 
     given |= encrypted(given, asked)
     try:
-        return connect(make_conninfo("", **given))
+        connection = connect(make_conninfo("", **given))
     except psycopg.OperationalError as error:
         raise _refused(str(error), given, asked) from None
+    try:
+        refuse_pooler(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def encrypted(given: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
@@ -123,6 +132,8 @@ def _refused(message: str, given: Mapping[str, Any], asked: Asked) -> ServerErro
         fix = f"correct user and password of {asked.option}"
     if any(part in message for part in ("invalid response", "expected authentication", "timeout")):
         why = "what listens on that port does not speak PostgreSQL's protocol, or does not answer"
+    if pooler_refuses(message):
+        why, fix = f"a pooler stands in front of it: {WHY}", FIX
     if "does not support SSL" in message:
         why = "a connection that leaves the machine is encrypted or refused"
         fix = "switch TLS on there; in a private network, say ?sslmode=disable in the URL"

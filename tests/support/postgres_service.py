@@ -73,7 +73,7 @@ def serve(
     folder: Path, binaries: Path, user: str | None, data: Path, *options: str
 ) -> Iterator[Service]:
     """A server on a data folder, on a port of its own."""
-    port = _free_port()
+    port = free_port()
     server = subprocess.Popen(
         [
             binaries / "postgres",
@@ -127,7 +127,7 @@ def _copied(data: Path, copy: Path) -> Path:
     return copy
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -2,7 +2,9 @@
 
 A clone has settings, and has computed things before, that could make another history of the same
 commits: replace references, grafts, parents and trees in a commit-graph, which differences of a
-merge are shown, how messages are encoded. What this leaves is that git looks at no hash when it
+merge are shown, how messages are encoded. It can name programs, too, that git is to run: hooks (one
+sees every reference that is moved, and may refuse it) and one that says what has changed. What this
+leaves is that git looks at no hash when it
 reads an object: who reads one here does (objects.py), and `git fsck` looks at all of them.
 """
 
@@ -28,6 +30,8 @@ TRUTHFUL = {
 # https://git-scm.com/docs/git-config: what stands on the command line counts before all else.
 _SETTINGS = (
     "core.commitGraph=false",
+    "core.fsmonitor=false",
+    f"core.hooksPath={os.devnull}",
     "i18n.logOutputEncoding=UTF-8",
     "log.diffMerges=separate",
     "log.follow=false",

@@ -15,6 +15,7 @@ from pytest_housekeeping.errors import MisuseError, ProofFailed, ServerError
 from pytest_housekeeping.plan.modes import ModeRules
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.primary import is_standby
+from pytest_housekeeping.server.pooler import refuse_pooler
 
 _PARTS = ("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD")
 _OPTIONAL = ("PGSSLMODE", "PGSSLROOTCERT")
@@ -168,24 +169,6 @@ def _lost(address: Address, error: psycopg.Error) -> ServerError:
         why="nothing was begun, and nothing was changed",
         fix="check that the server stays up, and run again",
     )
-
-
-def refuse_pooler(connection: LentConnection) -> None:
-    """A pooler answers with a process id of its own, or moves the session between processes.
-
-    Raises ProofFailed for one.
-    """
-    claimed = connection.info.backend_pid
-    seen = set()
-    for _ in range(3):
-        row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
-        seen.add(row[0] if row else None)
-    if seen != {claimed}:
-        raise ProofFailed(
-            "a transaction pooler stands in front of the server: the session's process id changes",
-            why="locks, settings and the outcome of COMMIT could belong to another session",
-            fix="give the server's own host and port, past the pooler",
-        )
 
 
 def _refuse_standby(connection: LentConnection, address: Address) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -484,19 +486,39 @@ def stored_in(repository: Repository, folder: Path, files: dict[str, bytes]) -> 
 
 
 def test_no_hook_runs_and_nothing_is_signed(tmp_path: Path) -> None:
+    """Nor any other program that a clone names for what is asked here of git."""
     folder = project(tmp_path / "p")
     trace = tmp_path / "hook ran"
-    for name in ("pre-commit", "commit-msg", "post-commit", "post-checkout", "prepare-commit-msg"):
-        hook = folder / ".git/hooks" / name
+    hooks = (
+        *("pre-commit", "commit-msg", "post-commit", "post-checkout", "prepare-commit-msg"),
+        *("reference-transaction", "post-index-change", "pre-push", "fsmonitor"),
+    )
+    elsewhere = tmp_path / "hooks"
+    for name in hooks:
+        hook = elsewhere / name
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(f"#!/bin/sh\ntouch '{trace}'\nexit 1\n")
         hook.chmod(0o755)
+        shutil.copy(hook, folder / ".git/hooks" / name)
+    bare = tmp_path / "bare"
+    git(tmp_path, "clone", "-q", "--bare", str(folder), str(bare))
+    git(folder, "remote", "add", "origin", str(bare))
     git(folder, "config", "commit.gpgSign", "true")
     git(folder, "config", "gpg.program", "/bin/false")
-    with opened(folder) as repository:
-        commit = record(repository)
-    assert not trace.exists()
-    assert "gpgsig" not in git(folder, "cat-file", "commit", commit)
+    git(folder, "config", "core.fsmonitor", str(elsewhere / "fsmonitor"))
+    for place in ("", str(elsewhere)):
+        if place:
+            git(folder, "config", "core.hooksPath", place)
+            (bare / "hooks/update").write_text("#!/bin/sh\nexit 1\n")
+            (bare / "hooks/update").chmod(0o755)
+        with opened(folder) as repository:
+            repository.dirty([folder / "sql"])
+            commit = record(repository)
+            # What the other side has to say of a push counts.
+            with pytest.raises(EvidenceError, match="hook declined") if place else nullcontext():
+                repository.push("origin", BRANCH)
+        assert not trace.exists()
+        assert "gpgsig" not in git(folder, "cat-file", "commit", commit)
 
 
 @pytest.mark.parametrize(

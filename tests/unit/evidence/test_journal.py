@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -496,3 +499,47 @@ def test_what_is_known_is_not_asked_for(tmp_path: Path) -> None:
         written.rolled_back(1)
 
     assert recover(killed(tmp_path, settled), ask=ask).run.outcome is RunOutcome.ROLLED_BACK
+
+
+def _places(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    keys: list[Any] = list(value) if isinstance(value, dict) else []
+    for key in list(range(len(value))) if isinstance(value, list) else keys:
+        yield (*here, key)
+        yield from _places(value[key], (*here, key))
+
+
+def _changed(lines: list[Any], place: tuple[Any, ...], value: object) -> list[Any]:
+    """With another value there; None is none at all."""
+    changed = within = copy.deepcopy(lines)
+    for key in place[:-1]:
+        within = within[key]
+    within[place[-1]] = value
+    if value is None:
+        del within[place[-1]]
+    return changed
+
+
+def test_whatever_stands_in_a_journal_is_an_audit_or_an_error_that_names_it(tmp_path: Path) -> None:
+    """One of another version of the tool, or of nobody: a value is gone or of another type."""
+
+    def play(journal: Journal) -> None:
+        journal.ended(passed(facts().steps[0], findings=(NOTICE,)))
+        journal.measured(replace(DOES, changes=DOES.changes[:1], locks=()))
+        journal.conflicted(CONFLICT)
+        journal.committing(1, "7")
+        journal.committed(1)
+
+    path = killed(tmp_path, play)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    outcomes: Counter[str] = Counter()
+    # The values of one record stand for those of its like.
+    for place in {place for place in _places(lines) if len(place) < 6}:
+        for value in cast("tuple[object, ...]", (None, "x")):
+            changed = _changed(lines, place, value)
+            path.write_text("".join(json.dumps(line) + "\n" for line in changed))
+            with suppress(EvidenceError):
+                recover(path, ask=lambda *_: None)
+                outcomes["an audit"] += 1
+            outcomes["tried"] += 1
+    assert outcomes["tried"] > 300
+    assert 0 < outcomes["an audit"] < outcomes["tried"]

@@ -16,10 +16,11 @@ from pytest_housekeeping.postgres.connection import Connection, LentConnection, 
 from pytest_housekeeping.postgres.primary import is_standby
 from pytest_housekeeping.postgres.same_server import how_they_are_one
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.production.target_address import Address, refuse_pooler
+from pytest_housekeeping.promotion.production.target_address import Address
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.server.given_refusals import leads_to
 from pytest_housekeeping.server.given_url import Asked, encrypted, read_url
+from pytest_housekeeping.server.pooler import refuse_pooler
 from pytest_housekeeping.sql.identifiers import quoted
 
 ASKED = Asked(
