@@ -28,12 +28,16 @@ _HALVES = (
     "keep the way up in this file, move the way down to sql/rollback/ under the same name, and"
     " take the marks out"
 )
+# Those that a layout reads: where the whole folder is theirs, none of it has to be written anew.
+_READ = ("goose", "sql-migrate", "dbmate", "tern", "node-pg-migrate")
 _OUTSIDE = (
     "take the mark out; for a statement that no transaction can hold: -- hk: transaction=none"
 )
 
 
 def _mark(tool: str, pattern: str, fix: str = _HALVES) -> _Mark:
+    if tool in _READ:
+        fix = f'of a folder of such files, in the settings: layout = "{tool}"; of one: {fix}'
     return _Mark(tool=tool, pattern=re.compile(pattern, re.IGNORECASE | re.MULTILINE), fix=fix)
 
 
@@ -49,7 +53,7 @@ _MARKS = (
     _mark("MyBatis Migrations", r"^[ \t]*--[ \t]*//[ \t]*@undo\b.*$"),
     _mark(
         "Liquibase",
-        r"^[ \t]*--[ \t]*(?:liquibase formatted sql|changeset [^\s:]+:\S+)\b.*$",
+        r"^[ \t]*--[ \t]*(?:liquibase formatted sql|changeset [^\s:]+:[^\s:]\S*)\b.*$",
         "take SQL of it, liquibase update-sql, into a file of its own: python -m"
         " pytest_housekeeping docs adoption, under 'Migrations in code'",
     ),

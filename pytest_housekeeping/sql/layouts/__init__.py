@@ -1,8 +1,9 @@
 """Layouts: how each tool keeps its migrations, one module a tool.
 
 - ``layout``: what a layout tells: files in order, and what of each runs.
-- ``own``, ``flyway``, ``dbmate``, ``goose``, ``golang_migrate``, ``supabase``, ``prisma``,
-  ``sqitch``, ``diesel``, ``sqlx``, ``atlas``, ``drizzle``: the tools.
+- ``own``, ``flyway``, ``dbmate``, ``goose``, ``sql_migrate``, ``tern``, ``node_pg_migrate``,
+  ``golang_migrate``, ``supabase``, ``prisma``, ``sqitch``, ``diesel``, ``sqlx``, ``atlas``,
+  ``drizzle``: the tools.
 - ``two_halves``, ``halves``, ``directions``, ``folders``, ``numbered``, ``placeholders``: what
   several of them share.
 - ``flyway_conf``: what Flyway is told beside its files.

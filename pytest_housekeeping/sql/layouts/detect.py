@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.sql.layouts.atlas import SUM as ATLAS_SUM
-from pytest_housekeeping.sql.layouts.drizzle import JOURNAL
+from pytest_housekeeping.sql.layouts.drizzle import JOURNAL, SNAPSHOT
 from pytest_housekeeping.sql.layouts.own import number_of
+from pytest_housekeeping.sql.layouts.tern import CONF as TERN_CONF
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 # Nobody keeps the migrations of the project itself in these.
@@ -42,6 +43,9 @@ _NUMBERED = re.compile(r"\d+_.+\.sql")
 _CONTENT = {
     "goose": re.compile(rb"^--[ \t]*\+goose[ \t]+up\b", re.MULTILINE | re.IGNORECASE),
     "dbmate": re.compile(rb"^--[ \t]*migrate:up\b", re.MULTILINE),
+    "sql-migrate": re.compile(rb"^-- \+migrate +Up\b", re.MULTILINE),
+    "tern": re.compile(rb"^---- create above / drop below ----", re.MULTILINE),
+    "node-pg-migrate": re.compile(rb"^\s*--[\s-]*up\s+migration", re.MULTILINE | re.IGNORECASE),
 }
 _SQLX = re.compile(r"^\s*sqlx\b|\bsqlx\s*=", re.MULTILINE)
 # Folders that stand above several ones of one tool.
@@ -174,7 +178,7 @@ def _file(name: str) -> Callable[[Folder], str]:
 
 def _prisma(folder: Folder) -> str:
     lock = _file("migration_lock.toml")(folder)
-    return lock or folder.holding("migration.sql")
+    return lock or ("" if folder.holding(SNAPSHOT) else folder.holding("migration.sql"))
 
 
 def _supabase(folder: Folder) -> str:
@@ -192,7 +196,13 @@ def _sqlx(folder: Folder) -> str:
 
 def _drizzle(folder: Folder) -> str:
     path = folder.of(JOURNAL)
-    return path if "meta" in folder.folders and folder.project.has(path) else ""
+    if "meta" in folder.folders and folder.project.has(path):
+        return path
+    return folder.holding("migration.sql") if folder.holding(SNAPSHOT) else ""
+
+
+def _tern(folder: Folder) -> str:
+    return (_file(TERN_CONF)(folder) if folder.sql else "") or _said("tern")(folder)
 
 
 def _uses_sqlx(folder: Folder) -> bool:
@@ -244,6 +254,9 @@ _MARKS: dict[str, Callable[[Folder], str]] = {
     "flyway": _named(_FLYWAY),
     "goose": _said("goose"),
     "dbmate": _said("dbmate"),
+    "sql-migrate": _said("sql-migrate"),
+    "tern": _tern,
+    "node-pg-migrate": _said("node-pg-migrate"),
     "golang-migrate": _golang_migrate,
     "supabase": _supabase,
     "prisma": _prisma,

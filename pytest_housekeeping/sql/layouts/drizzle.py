@@ -1,4 +1,5 @@
-"""Drizzle: ``0007_name.sql`` in the order of ``meta/_journal.json``.
+"""Drizzle: ``0007_name.sql`` in the order of ``meta/_journal.json``; since its first version 1,
+``20240131120000_name/migration.sql`` by folder.
 
 https://orm.drizzle.team/docs/kit-overview
 """
@@ -12,13 +13,19 @@ from typing import Any
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.layouts.folders import folders_in
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
 
 JOURNAL = "meta/_journal.json"
-_DIALECTS = ("postgresql", "pg")
+SNAPSHOT = "snapshot.json"
+_FILE = "migration.sql"
+_DIALECTS = ("postgresql", "postgres", "pg")
 
 
 def _listing(ground: Ground) -> Listing:
+    folders = _folders(ground)
+    if folders:
+        return _of_folders(ground, folders)
     journal = _journal(ground)
     there = ground.files.find(ground.folder, "*.sql")
     planned = {ground.at(f"{each['tag']}.sql"): each for each in _entries(journal)}
@@ -41,14 +48,35 @@ def _listing(ground: Ground) -> Listing:
             if path not in planned
         },
         errors=(
-            *_wrong_dialect(ground, journal),
+            *_wrong_dialect(ground.at(JOURNAL), journal),
             *_lacking(ground, [path for path in planned if path not in there]),
         ),
     )
 
 
-def moments_of(ground: Ground) -> Mapping[str, str]:
-    """When each file was made, by its path: what Drizzle's own table knows it by."""
+def _folders(ground: Ground) -> Mapping[str, frozenset[str]]:
+    """Those of the newer form; none beside a journal, which is of the older one."""
+    if ground.files.has(ground.at(JOURNAL)):
+        return {}
+    return {name: files for name, files in folders_in(ground) if _FILE in files}
+
+
+def _of_folders(ground: Ground, folders: Mapping[str, frozenset[str]]) -> Listing:
+    paths = {name: ground.at(name, _FILE) for name in folders}
+    told = next((name for name, files in folders.items() if SNAPSHOT in files), "")
+    snapshot = ground.at(told, SNAPSHOT)
+    return Listing(
+        entries=tuple(
+            Entry(path=path, kind=Kind.MIGRATION, version=name) for name, path in paths.items()
+        ),
+        errors=tuple(_wrong_dialect(snapshot, _read(ground, snapshot))) if told else (),
+    )
+
+
+def recorded_of(ground: Ground) -> Mapping[str, str]:
+    """What Drizzle's own table knows each file by: the name of its folder, or when it was made."""
+    if folders := _folders(ground):
+        return {ground.at(name, _FILE): name for name in folders}
     entries = _entries(_journal(ground))
     return {ground.at(f"{each['tag']}.sql"): str(each.get("when", "")) for each in entries}
 
@@ -58,7 +86,10 @@ def _number(entry: Mapping[str, Any]) -> str:
 
 
 def _journal(ground: Ground) -> Any:
-    path = ground.at(JOURNAL)
+    return _read(ground, ground.at(JOURNAL))
+
+
+def _read(ground: Ground, path: str) -> Any:
     if not ground.files.has(path):
         return None
     try:
@@ -72,16 +103,16 @@ def _entries(journal: Any) -> Sequence[Mapping[str, Any]]:
     return [each for each in found if isinstance(each, dict) and "tag" in each]
 
 
-def _wrong_dialect(ground: Ground, journal: Any) -> Iterator[SqlFileError]:
-    if not isinstance(journal, dict):
+def _wrong_dialect(path: str, said: Any) -> Iterator[SqlFileError]:
+    if not isinstance(said, dict):
         yield SqlFileError(
-            f"{ground.at(JOURNAL)} cannot be read",
-            why="it says which files Drizzle runs, and in which order",
+            f"{path} cannot be read",
+            why="it says what these files are for, and a journal which of them run",
             fix="bring it back as drizzle-kit has written it",
         )
-    elif journal.get("dialect") not in _DIALECTS:
+    elif said.get("dialect") not in _DIALECTS:
         yield SqlFileError(
-            f"{ground.at(JOURNAL)} says that these migrations are for {journal.get('dialect')}",
+            f"{path} says that these migrations are for {said.get('dialect')}",
             why="they were written for another kind of database",
             fix="name the folder of those for PostgreSQL: migrations = …",
         )
@@ -96,4 +127,4 @@ def _lacking(ground: Ground, paths: Sequence[str]) -> Iterator[SqlFileError]:
         )
 
 
-LAYOUT = Layout(name="drizzle", tool="Drizzle", listing=_listing)
+LAYOUT = Layout(name="drizzle", tool="Drizzle", listing=_listing, recorded=recorded_of)

@@ -13,11 +13,14 @@ from pytest_housekeeping.sql.layouts import (
     flyway,
     golang_migrate,
     goose,
+    node_pg_migrate,
     own,
     prisma,
     sqitch,
+    sql_migrate,
     sqlx,
     supabase,
+    tern,
 )
 from pytest_housekeeping.sql.layouts.layout import Layout
 
@@ -29,6 +32,9 @@ LAYOUTS: Mapping[str, Layout] = {
         flyway.LAYOUT,
         dbmate.LAYOUT,
         goose.LAYOUT,
+        sql_migrate.LAYOUT,
+        tern.LAYOUT,
+        node_pg_migrate.LAYOUT,
         golang_migrate.LAYOUT,
         supabase.LAYOUT,
         prisma.LAYOUT,

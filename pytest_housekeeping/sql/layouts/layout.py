@@ -88,12 +88,14 @@ class Layout:
     looks like one is what the tool takes it for, and needs no header. ``outside_mark`` is how the
     tool is told that no transaction is to hold a file; ``one_by_one``: it sends the statements of
     each file one by one; ``looks_itself``: of one in which no transaction can hold any of them.
+    ``recorded`` is what its own table calls each file, by path, where that is not its version.
     """
 
     name: str
     tool: str
     listing: Callable[[Ground], Listing]
     reading: Callable[[Ground, str, str], Reading] = as_it_stands
+    recorded: Callable[[Ground], Mapping[str, str]] | None = None
     marks: tuple[str, ...] = ()
     psql_home: Callable[[Ground], str] | None = None
     placeholders: bool = True

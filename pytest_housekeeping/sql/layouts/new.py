@@ -43,7 +43,7 @@ def new_migration(
 def _refused(layout: str, name: str) -> MisuseError:
     if layout == "drizzle":
         return MisuseError(
-            "a migration of Drizzle stands in meta/_journal.json as well",
+            "a migration of Drizzle is more than its file",
             why="what it makes of the schema is kept in a snapshot beside it",
             fix=f"npx drizzle-kit generate, or npx drizzle-kit generate --custom --name={name}",
         )
@@ -89,12 +89,24 @@ def _next_date(versions: Sequence[str]) -> str:
     return next((each for each in days if version_key(each) > version_key(highest)), "")
 
 
-def _halves(up: str, down: str) -> Callable[[Ground, Sequence[str], str, _Texts], _Files]:
+def _halves(
+    up: str, down: str, number: Callable[[Sequence[str]], str] = lambda v: _next(v, stamps=True)
+) -> Callable[[Ground, Sequence[str], str, _Texts], _Files]:
     def files(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
-        path = ground.at(f"{_next(versions, stamps=True)}_{name}.sql")
-        return {path: f"{up}\n{texts[0]}\n{down}\n{texts[1] or ''}"}
+        # Of two that bear one number the version is the whole name.
+        path = ground.at(f"{number([_number(each) for each in versions])}_{name}.sql")
+        head = f"{up}\n" if up else ""
+        return {path: f"{head}{texts[0]}\n{down}\n{texts[1] or ''}"}
 
     return files
+
+
+def _number(version: str) -> str:
+    return re.split(r"\D", version)[0]
+
+
+def _milliseconds(_: Sequence[str]) -> str:
+    return str(int(datetime.now(UTC).timestamp() * 1000))
 
 
 def _directed(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
@@ -153,6 +165,11 @@ _FORMS: Mapping[str, Callable[[Ground, Sequence[str], str, _Texts], _Files]] = {
     "flyway": _flyway,
     "dbmate": _halves("-- migrate:up", "-- migrate:down"),
     "goose": _halves("-- +goose Up", "-- +goose Down"),
+    "sql-migrate": _halves("-- +migrate Up", "-- +migrate Down"),
+    "tern": _halves(
+        "", "---- create above / drop below ----", lambda v: _next(v, stamps=False, width=3)
+    ),
+    "node-pg-migrate": _halves("-- Up Migration", "-- Down Migration", _milliseconds),
     "golang-migrate": _directed,
     "sqlx": _sqlx,
     "supabase": _plain,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.enclosing import with_no_transaction_of_its_own
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
-from pytest_housekeeping.sql.layouts.layout import Ground, Listing, Reading
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Listing, Reading
 from pytest_housekeeping.sql.layouts.parts import in_one_transaction, with_part
 from pytest_housekeeping.sql.layouts.psql import as_psql_would, without_restrict
 from pytest_housekeeping.sql.layouts.undone import undone_by
@@ -22,6 +23,15 @@ def listing(config: Config, files: ProjectFiles) -> Listing:
     """The files of a project that its tool would read; what the settings say is not undone has no
     way back."""
     return files.once("listing", config, lambda: _listing(config, files))
+
+
+def as_recorded(config: Config, files: ProjectFiles, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Files of a project, each under the name that the tool's own table has of it."""
+    recorded = layout_of(config).recorded
+    if recorded is None:
+        return entries
+    names = recorded(Ground(config=config, files=files))
+    return [replace(entry, version=names[entry.path]) for entry in entries]
 
 
 def reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Reading:

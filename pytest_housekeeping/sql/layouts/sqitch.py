@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import configparser
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
@@ -110,10 +110,16 @@ def _refused(path: str, said: str, fix: str) -> SqlFileError:
     )
 
 
+def _recorded(ground: Ground) -> Mapping[str, str]:
+    """An id, which is made of its line in the plan and all before it."""
+    return {deploy_file(ground, change): change.id for change in changes_of(ground)}
+
+
 LAYOUT = Layout(
     name="sqitch",
     tool="Sqitch",
     listing=_listing,
+    recorded=_recorded,
     marks=("Sqitch",),
     one_by_one=True,
     psql_home=lambda ground: ground.folder,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.halves import down_of, holds_sql, lower, upper
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Listing, Reading
-from pytest_housekeeping.sql.layouts.numbered import twice
+from pytest_housekeeping.sql.layouts.numbered import twice, version_key
 from pytest_housekeeping.sql.path_names import on_disk, stands_alone
 from pytest_housekeeping.sql.problems import Problem
 
@@ -18,13 +19,14 @@ from pytest_housekeeping.sql.problems import Problem
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Halves:
     """How a tool marks the halves; ``outside`` tells, of a text and the mark of its half, whether
-    the half is to run in no transaction."""
+    the half is to run in no transaction. ``up_optional``: a file without a mark is the way up."""
 
     tool: str
     up: re.Pattern[str]
     down: re.Pattern[str]
     up_mark: str
     outside: Callable[[str, re.Match[str] | None], bool]
+    up_optional: bool = False
 
 
 def halves_listing(
@@ -34,8 +36,10 @@ def halves_listing(
     *,
     order: Callable[[Entry], Any],
     tool: str,
+    by_name: bool = False,
 ) -> Listing:
-    """The files directly in the folder, and the way down of those that have one."""
+    """The files directly in the folder, and the way down of those that have one. ``by_name``: of
+    several that bear one number the tool runs all, and the name of each is its version."""
     migrations: list[Entry] = []
     rollbacks: list[Entry] = []
     passed_over: dict[str, str] = {}
@@ -50,12 +54,24 @@ def halves_listing(
         )
         if _has_way_down(ground, path, halves):
             rollbacks.append(Entry(path=rollback, kind=Kind.ROLLBACK, undoes=path))
+    if by_name:
+        migrations = _apart(migrations)
     migrations.sort(key=order)
     return Listing(
         entries=(*migrations, *rollbacks),
         passed_over=passed_over,
-        errors=tuple(twice(migrations, tool)),
+        errors=() if by_name else tuple(twice(migrations, tool)),
     )
+
+
+def _apart(migrations: Sequence[Entry]) -> list[Entry]:
+    borne = Counter(version_key(each.version) for each in migrations)
+    return [
+        each
+        if borne[version_key(each.version)] == 1
+        else replace(each, version=each.path.rpartition("/")[2].removesuffix(".sql"))
+        for each in migrations
+    ]
 
 
 def halves_reading(path: str, text: str, halves: Halves) -> Reading:
@@ -72,6 +88,20 @@ def halves_reading(path: str, text: str, halves: Halves) -> Reading:
 
 
 def _problems(text: str, up: re.Match[str] | None, cut: int, halves: Halves) -> list[Problem]:
+    again = halves.up.search(text, cut)
+    if up is not None and up.start() < cut and again is not None:
+        return [
+            Problem.at(
+                text,
+                again.start(),
+                f"{halves.up_mark} stands again behind the way back",
+                "what follows it is meant for the way up, and the way back is taken to be the rest"
+                " of the file",
+                "move it above the way back, or into a file of its own",
+            )
+        ]
+    if up is None and halves.up_optional:
+        return []
     if up is None or up.start() > cut:
         return [
             Problem.at(

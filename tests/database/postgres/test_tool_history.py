@@ -1,4 +1,4 @@
-"""The tables of eleven tools, as each of them makes it, and what they tell."""
+"""The tables of the tools, as each of them makes it, and what they tell."""
 
 from __future__ import annotations
 
@@ -107,6 +107,22 @@ CREATE SCHEMA drizzle;
 CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text, created_at bigint);
 INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('c1', 1704067200000)
 """
+DRIZZLE_NAMED = f"""
+{DRIZZLE};
+ALTER TABLE drizzle.__drizzle_migrations ADD name text, ADD applied_at timestamptz DEFAULT now();
+INSERT INTO drizzle.__drizzle_migrations (hash, created_at, name)
+    VALUES ('c2', 1704153600000, '20240102000000_b')
+"""
+SQL_MIGRATE = """
+CREATE TABLE gorp_migrations (id text PRIMARY KEY, applied_at timestamptz);
+INSERT INTO gorp_migrations VALUES ('2_b.sql', '2024-01-02'), ('10-a.sql', '2024-01-01')
+"""
+TERN = "CREATE TABLE schema_version (version int4 NOT NULL); INSERT INTO schema_version VALUES ({})"
+NODE = """
+CREATE TABLE pgmigrations (id serial PRIMARY KEY, name varchar(255) NOT NULL,
+    run_on timestamp NOT NULL);
+INSERT INTO pgmigrations (name, run_on) VALUES ('1_b', now()), ('2_a', now())
+"""
 
 
 def told(history: TheirHistory) -> list[tuple[str, str, str]]:
@@ -174,6 +190,16 @@ def told(history: TheirHistory) -> list[tuple[str, str, str]]:
             "1",
         ),
         ("drizzle", DRIZZLE, [("1704067200000", "c1", "")], ""),
+        (
+            "drizzle",
+            DRIZZLE_NAMED,
+            [("1704067200000", "c1", ""), ("20240102000000_b", "c2", "")],
+            "",
+        ),
+        ("sql-migrate", SQL_MIGRATE, [("10-a.sql", "", ""), ("2_b.sql", "", "")], ""),
+        ("tern", TERN.format(7), [], "7"),
+        ("tern", TERN.format(0), [], ""),
+        ("node-pg-migrate", NODE, [("1_b", "", ""), ("2_a", "", "")], ""),
     ],
 )
 def test_what_the_table_of_each_tool_tells(

@@ -51,6 +51,12 @@ def test_the_tool_and_the_line_are_named(tool: str, text: str, line: int) -> Non
     assert found[0][0] == line
 
 
+def test_a_tool_that_a_layout_reads_has_it_named() -> None:
+    file = from_text("sql/migrations/0004_label.sql", Kind.MIGRATION, f"-- +goose Up\n{UP}", "")
+    (problem,) = file.problems
+    assert problem.fix.startswith('of a folder of such files, in the settings: layout = "goose";')
+
+
 def test_a_placeholder_where_sql_has_no_word_for_it_is_named_too() -> None:
     said = [found for _, found in problems("GRANT SELECT ON t TO ${role};")]
     assert "'${role}' looks like a placeholder of Flyway" in said
@@ -75,6 +81,7 @@ def test_a_psql_variable_is_named(variable: str) -> None:
         "--> statement-breakpoint\nSELECT 1;",
         f"--! Previous: sha1:12\n--! Hash: sha1:34\n\n{UP}",
         f"-- atlas:nolint DS103\n{UP}",
+        f"--  Changeset db/changelog.sql::1::ada\n{UP}",
         "SELECT (ARRAY[1, 2, 3])[1:2];\nSELECT '12:30'::time;",
         "SELECT $body$ costs 5 $ {or more} $body$;",
         "SELECT '$ {name}', '{name}', '$name', '${', '${}';",

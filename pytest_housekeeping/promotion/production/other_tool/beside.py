@@ -19,11 +19,10 @@ from pytest_housekeeping.postgres.tool_history.readers import their_own
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import shared
 from pytest_housekeeping.promotion.production.other_tool.elsewhere import elsewhere
-from pytest_housekeeping.promotion.production.other_tool.their_files import as_they_know
 from pytest_housekeeping.promotion.production.read_project import ReadProject
 from pytest_housekeeping.promotion.repository.applied import applied_files
 from pytest_housekeeping.sql.layouts.known import layout_of
-from pytest_housekeeping.sql.layouts.read import listing
+from pytest_housekeeping.sql.layouts.read import as_recorded, listing
 from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -38,7 +37,7 @@ def tools_past(config: Config, sources: ProjectFiles, connection: Connection) ->
     kinds = {entry.path: entry.kind for entry in listed.entries}
     found = matched(
         theirs,
-        as_they_know(config, sources, listed.of(Kind.MIGRATION)),
+        as_recorded(config, sources, listed.of(Kind.MIGRATION)),
         [entry for entry in listed.of(Kind.VIEW) if entry.of_tool],
         lambda entry: checksum_of(config, sources, entry),
         partial(elsewhere, config, sources),

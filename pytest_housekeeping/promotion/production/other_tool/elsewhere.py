@@ -10,7 +10,7 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres.tool_history.match import Elsewhere
 from pytest_housekeeping.postgres.tool_history.table import TheirRow
 from pytest_housekeeping.sql.layouts.numbered import same_version
-from pytest_housekeeping.sql.layouts.read import listing
+from pytest_housekeeping.sql.layouts.read import as_recorded, listing
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
@@ -48,7 +48,8 @@ def _once_there(
             path = word if top == "." else word.removeprefix(f"{top}/")
             last.setdefault(path, commit)
     gone = {path: b"" for path in last if not sources.has(path)}
-    for entry in listing(config, sources.as_if(gone)).of(Kind.MIGRATION):
+    then = sources.as_if(gone)
+    for entry in as_recorded(config, then, listing(config, then).of(Kind.MIGRATION)):
         if entry.path in gone and same_version(entry.version, row.version):
             yield entry.path, last[entry.path]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 
 from pytest_housekeeping.config import Config
@@ -22,11 +21,8 @@ from pytest_housekeeping.promotion.production.other_tool.elsewhere import elsewh
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import unquoted
 from pytest_housekeeping.sql.layouts.diesel import are_hasuras
-from pytest_housekeeping.sql.layouts.drizzle import moments_of
 from pytest_housekeeping.sql.layouts.known import layout_of
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground
-from pytest_housekeeping.sql.layouts.read import listing, text_of
-from pytest_housekeeping.sql.layouts.sqitch import changes_of, deploy_file
+from pytest_housekeeping.sql.layouts.read import as_recorded, listing, text_of
 from pytest_housekeeping.sql.parser import ParseError
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.repeatable import makes
@@ -107,7 +103,7 @@ def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> 
     repeatable = [entry for entry in listed.of(Kind.VIEW) if entry.of_tool]
     paths = applied_paths(
         history,
-        as_they_know(config, sources, listed.of(Kind.MIGRATION)),
+        as_recorded(config, sources, listed.of(Kind.MIGRATION)),
         repeatable,
         lambda entry: checksum_of(config, sources, entry),
         partial(elsewhere, config, sources),
@@ -119,21 +115,6 @@ def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> 
             fix="promote without --hk-baseline",
         )
     return frozenset(paths)
-
-
-def as_they_know(
-    config: Config, sources: ProjectFiles, entries: Sequence[Entry]
-) -> Sequence[Entry]:
-    """Sqitch knows a change by an id, which is made of its line in the plan and all before it;
-    Drizzle knows a file by the moment at which it was made."""
-    ground = Ground(config=config, files=sources)
-    if layout_of(config).name == "drizzle":
-        made = moments_of(ground)
-        return [replace(entry, version=made[entry.path]) for entry in entries]
-    if layout_of(config).name != "sqitch":
-        return entries
-    ids = {deploy_file(ground, change): change.id for change in changes_of(ground)}
-    return [replace(entry, version=ids[entry.path]) for entry in entries]
 
 
 def _lacks(

@@ -12,6 +12,9 @@ from pytest_housekeeping.sql.layouts.new import new_migration
 from support.layout_ground import read_layout
 
 GOOSE = "-- +goose Up\nSELECT 1;\n-- +goose Down\n"
+MIGRATE = "-- +migrate Up\nSELECT 1;\n-- +migrate Down\n"
+TERN = "SELECT 1;\n---- create above / drop below ----\n"
+NODE = "-- Up Migration\nSELECT 1;\n-- Down Migration\n"
 STAMP = r"20\d{12}"
 DASHED = r"20\d\d-\d\d-\d\d-\d{6}"
 
@@ -29,6 +32,9 @@ DASHED = r"20\d\d-\d\d-\d\d-\d{6}"
         ),
         ("db/00009_a.sql", GOOSE, ["db/00010_x.sql"]),
         ("db/20240101000000_a.sql", GOOSE, [rf"db/{STAMP}_x.sql"]),
+        ("db/20240101000000-a.sql", MIGRATE, [rf"db/{STAMP}_x.sql"]),
+        ("db/009_a.sql", TERN, ["db/010_x.sql"]),
+        ("db/1704067200000_a.sql", NODE, [r"db/\d{13}_x.sql"]),
         ("db/000009_a.up.sql", "", ["db/000010_x.up.sql", "db/000010_x.down.sql"]),
         ("supabase/migrations/20240101000000_a.sql", "", [rf"supabase/migrations/{STAMP}_x.sql"]),
         (

@@ -10,7 +10,7 @@ import pytest
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.given_past import given_past
-from pytest_housekeeping.sql.layouts.drizzle import moments_of
+from pytest_housekeeping.sql.layouts.drizzle import recorded_of
 from pytest_housekeeping.sql.layouts.in_code import without_sql
 from pytest_housekeeping.sql.layouts.layout import Ground
 from pytest_housekeeping.sql.layouts.read import listing
@@ -250,7 +250,22 @@ def test_drizzle_goes_by_its_journal(tmp_path: Path) -> None:
     assert found.paths() == ["0000_b.sql", "0001_a.sql"]
     assert list(found.found.passed_over) == ["d/0002_c.sql"]
     ground = Ground(config=found.config, files=found.sources)
-    assert moments_of(ground) == {"d/0000_b.sql": "1000", "d/0001_a.sql": "1001"}
+    assert recorded_of(ground) == {"d/0000_b.sql": "1000", "d/0001_a.sql": "1001"}
+
+
+def test_drizzle_keeps_a_folder_a_migration_since_its_first_version(tmp_path: Path) -> None:
+    folders = ("20240102000000_b", "20240101000000_a")
+    files = numbered(*(f"d/{name}/migration.sql" for name in folders))
+    files |= dict.fromkeys(
+        (f"d/{name}/snapshot.json" for name in folders), '{"dialect": "postgres"}'
+    )
+    found = read_layout(tmp_path / "a", files)
+    assert (found.config.layout, found.config.migrations) == ("drizzle", "d")
+    assert found.paths() == [f"{name}/migration.sql" for name in sorted(folders)]
+    ground = Ground(config=found.config, files=found.sources)
+    assert recorded_of(ground) == {f"d/{name}/migration.sql": name for name in folders}
+    files[f"d/{folders[1]}/snapshot.json"] = '{"dialect": "sqlite"}'
+    assert "are for sqlite" in read_layout(tmp_path / "b", files).errors
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""node-pg-migrate: ``1704067200000_name.sql`` by time, ``-- Up Migration`` and ``Down`` in it.
+
+https://salsita.github.io/node-pg-migrate/migrations/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
+from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing, halves_reading
+
+_NAME = re.compile(r"(\d+)[-_][^/]*\.sql")
+_CODE = re.compile(r"\d+[-_].*(?<!\.d)\.[cm]?[jt]s")
+_FLAGS = re.MULTILINE | re.IGNORECASE
+_UP = re.compile(r"^\s*--[\s-]*up\s+migration[^\n]*$", _FLAGS)
+_DOWN = re.compile(r"^\s*--[\s-]*down\s+migration[^\n]*$", _FLAGS)
+# A time to the millisecond that is written out; others are milliseconds since 1970.
+_WRITTEN_OUT = 17
+
+_HALVES = Halves(
+    tool="node-pg-migrate",
+    up=_UP,
+    down=_DOWN,
+    up_mark="-- Up Migration",
+    outside=lambda _, __: False,
+    up_optional=True,
+)
+
+
+def _listing(ground: Ground) -> Listing:
+    found = halves_listing(
+        ground, _NAME, _HALVES, order=_order, tool="node-pg-migrate", by_name=True
+    )
+    code = [
+        path
+        for path in ground.files.find(ground.folder, "*.*s")
+        if _CODE.fullmatch(path.rpartition("/")[2])
+    ]
+    return replace(found, errors=(*found.errors, *_code(code)))
+
+
+def _order(entry: Entry) -> tuple[int, str]:
+    name = entry.path.rpartition("/")[2]
+    number = re.split(r"\D", name)[0]
+    if len(number) == _WRITTEN_OUT:
+        at = datetime.strptime(number[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return int(at.timestamp()) * 1000 + int(number[14:]), name
+    return int(number), name
+
+
+def _code(paths: Sequence[str]) -> Iterator[SqlFileError]:
+    if paths:
+        what = "is a migration" if len(paths) == 1 else "are migrations"
+        yield SqlFileError(
+            f"{', '.join(paths)} {what} of node-pg-migrate in code",
+            why="it would not run here, and what it does would be missing without a word",
+            fix="begin with what they have made, as one file of SQL: python -m pytest_housekeeping"
+            " docs adoption, under 'Migrations in code'",
+        )
+
+
+def _reading(_: Ground, path: str, text: str) -> Reading:
+    return halves_reading(path, text, _HALVES)
+
+
+def _recorded(ground: Ground) -> Mapping[str, str]:
+    entries = _listing(ground).of(Kind.MIGRATION)
+    return {each.path: each.path.rpartition("/")[2].removesuffix(".sql") for each in entries}
+
+
+LAYOUT = Layout(
+    name="node-pg-migrate",
+    tool="node-pg-migrate",
+    listing=_listing,
+    reading=_reading,
+    recorded=_recorded,
+    marks=("node-pg-migrate",),
+)
