@@ -177,6 +177,7 @@ class Config:
     require_rollback: bool = False
     require_rls_contract: bool = False
     incident_on_failure: bool = False
+    known_days: int = 7
     generated_code: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
     twin: str = ""

@@ -237,7 +237,10 @@ def _waits(config: Config) -> Iterator[str]:
 
 
 def _thresholds(config: Config) -> Iterator[str]:
-    for key in ("small_table_mb", "large_table_mb", "hot_table_writes", "lock_window_statements"):
+    for key in (
+        *("small_table_mb", "large_table_mb", "hot_table_writes", "lock_window_statements"),
+        "known_days",
+    ):
         # A number that is none (nan) compares as false with everything.
         if not getattr(config, key) >= 0:
             yield f"{key} = {getattr(config, key)} is below 0, or no number"

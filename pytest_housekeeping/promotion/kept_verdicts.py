@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest_housekeeping
 from pytest_housekeeping.checks.json_cache import read_entries, write_entries
@@ -18,6 +18,29 @@ from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.server.kept_folders import build_facts, is_ours
 from pytest_housekeeping.sql.text import digest_of_facts
 
+if TYPE_CHECKING:
+    from pytest_housekeeping.promotion.context import RunContext
+
+
+_MINUTE = "%Y-%m-%d %H:%M UTC"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recent:
+    """What was shown no longer ago than ``days``, and not in the future either: no verdict is
+    handed on for ever, and what only time changes (a policy that reads the clock) is seen again."""
+
+    now: datetime
+    days: int
+
+    def holds(self, moment: datetime) -> bool:
+        return timedelta() <= self.now - moment < timedelta(days=self.days)
+
+
+def recent(context: RunContext) -> Recent:
+    """As the settings have it, at the beginning of a run."""
+    return Recent(now=context.run.started_at, days=context.config.known_days)
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeptVerdicts:
@@ -25,6 +48,7 @@ class KeptVerdicts:
 
     folder: Path
     key: str
+    recent: Recent
 
     @property
     def _file(self) -> Path:
@@ -33,7 +57,7 @@ class KeptVerdicts:
     def read(self) -> Mapping[str, Verdict]:
         """The verdicts by step, and in each when it was shown; none where nothing is known.
 
-        What is not as it was written down, or could be another's, is not known.
+        What is not as it was written down, could be another's or is too old is not known.
         """
         try:
             if not is_ours(self._file):
@@ -42,10 +66,12 @@ class KeptVerdicts:
             if entry["sha256"] != digest_of_facts([entry["at"], entry["verdicts"]]):
                 return {}
             when = datetime.fromisoformat(entry["at"])
+            if not self.recent.holds(when):
+                return {}
             found = {step: _verdict(fields) for step, fields in entry["verdicts"].items()}
         except (OSError, KeyError, TypeError, ValueError):
             return {}
-        shown_at = f"{when:%Y-%m-%d %H:%M} UTC"
+        shown_at = to_the_minute(when)
         return {
             step: replace(verdict, shown_at=shown_at)
             for step, verdict in found.items()
@@ -60,6 +86,16 @@ class KeptVerdicts:
         moment = at.isoformat()
         entry = {"at": moment, "verdicts": fields, "sha256": digest_of_facts([moment, fields])}
         write_entries(self._file, {}, {self.key: entry})
+
+
+def to_the_minute(moment: datetime) -> str:
+    """As a person reads when something was shown."""
+    return f"{moment:{_MINUTE}}"
+
+
+def moment_of(told: str) -> datetime:
+    """The minute that was told. Raises ValueError."""
+    return datetime.strptime(told, _MINUTE).replace(tzinfo=UTC)
 
 
 def facts_of_staging(config: Config, plan: Plan) -> list[object]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.model import Kind, Phase, Step, Verdict
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, recent
 from pytest_housekeeping.sql.text import digest, digest_of_facts
 
 _KINDS = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY)
@@ -46,7 +46,7 @@ class KnownChecks:
         if facts is None:
             return None
         key = digest_of_facts([*facts, *_asked(self.context), sorted(self._steps)])
-        return KeptVerdicts(folder=default_folder("proofs"), key=key)
+        return KeptVerdicts(folder=default_folder("proofs"), key=key, recent=recent(self.context))
 
     @cached_property
     def _known(self) -> Mapping[str, Verdict]:
@@ -67,10 +67,11 @@ class KnownChecks:
 
 
 def _asked(context: RunContext) -> list[object]:
-    """What is asked of the schema, and on which day: an exemption may end on it."""
+    """What is asked of the schema; an exemption that ends has it asked anew."""
     plan, held = context.plan, context.plan.sources.held
+    exemptions = plan.contracts.rls.exemptions if plan.contracts.rls else ()
     return [
-        context.today,
+        [each.holds_on(context.today) for each in exemptions],
         sorted((path, digest(data)) for path, data in held.items() if path.endswith(".toml")),
         [repr(rule) for rule in plan.contracts.rules],
         sorted(plan.contracts.roles),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from pytest_housekeeping.model import Verdict
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, moment_of
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 
 _RESTORES = "restores"
@@ -15,7 +15,8 @@ _RESTORES = "restores"
 def restored_once(
     kept: KeptVerdicts, server_major: int, prove: Callable[[], BackupProof], *, at: datetime
 ) -> BackupProof:
-    """The proof that is ``kept``, or is made now and kept as of that moment."""
+    """The proof that is ``kept``, or is made now and kept as of that moment; one that rests on an
+    earlier one, as of that."""
     known = kept.read().get(_RESTORES)
     if known is not None:
         return BackupProof(
@@ -25,5 +26,6 @@ def restored_once(
             shown_at=known.shown_at,
         )
     proof = prove()
-    kept.keep({_RESTORES: Verdict(examined=proof.objects, evidence=proof.limits)}, at=at)
+    shown = moment_of(proof.since) if proof.since else at
+    kept.keep({_RESTORES: Verdict(examined=proof.objects, evidence=proof.limits)}, at=shown)
     return proof

@@ -2,7 +2,7 @@
 
 They stand in a database of their own, on a connection of their own, and nothing that is verified
 meanwhile has a part in them. Each item says what became of its own one when its turn has come.
-What a run of this machine has seen fire today, all else being the same, is not tried again.
+What a run of this machine has seen fire lately, all else being the same, is not tried again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.installed_tools import installed_tools
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging, recent
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.text import digest_of_facts
 
@@ -78,7 +78,7 @@ def _kept(context: RunContext, rules: Sequence[Rule]) -> KeptVerdicts:
     facts = [
         *facts_of_staging(context.config, context.plan),
         [(each.name, each.version) for each in installed_tools()],
-        context.today,
         [repr(rule) for rule in rules],
     ]
-    return KeptVerdicts(folder=default_folder("tripwires"), key=digest_of_facts(facts))
+    key = digest_of_facts(facts)
+    return KeptVerdicts(folder=default_folder("tripwires"), key=key, recent=recent(context))

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.postgres.own_tables.tables import TABLES
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging, recent
 from pytest_housekeeping.promotion.known_restores import restored_once
 from pytest_housekeeping.promotion.staging.restored_before import RestoredBefore
 from pytest_housekeeping.promotion.throwaway import Throwaway
@@ -40,7 +40,7 @@ class KnownResult:
         """That a dump restores to the schema as the run has read it: known, or proved now.
 
         It depends on the tool, the server's build, the settings, what a superuser has done to the
-        server, the day, the schema and what is around it, and the dump with all rows but those of
+        server, the schema and what is around it, and the dump with all rows but those of
         the history, which are others in each run and meet nothing but its own tables. Where a
         sequence stands does not count: a check that has made up rows has moved it for good.
         """
@@ -48,10 +48,12 @@ class KnownResult:
         if text is None or self.throwaway.kind == "given":
             return prove()
         context, folder = self.context, default_folder("results")
-        facts = [*facts_of_staging(context.config, context.plan), context.today]
-        before = RestoredBefore(folder=folder, key=digest_of_facts([*facts, "before"]))
+        facts, lately = facts_of_staging(context.config, context.plan), recent(context)
+        key = digest_of_facts([*facts, "before"])
+        before = RestoredBefore(folder=folder, key=key, recent=lately)
         same = [expected.digest, sha256(without_positions(text)).hexdigest()]
-        kept = KeptVerdicts(folder=folder, key=digest_of_facts([*facts, *same]))
+        key = digest_of_facts([*facts, *same])
+        kept = KeptVerdicts(folder=folder, key=key, recent=lately)
         started = context.run.started_at
 
         def prove_what_is_other() -> BackupProof:

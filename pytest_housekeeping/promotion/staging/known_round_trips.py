@@ -7,15 +7,18 @@ from collections.abc import Iterable
 
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.checks.rollbacks import RoundTripInput
-from pytest_housekeeping.config import Config
-from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_database
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.kept_verdicts import (
+    KeptVerdicts,
+    facts_of_database,
+    recent,
+)
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.text import digest_of_facts
 
 
 def known_round_trips(
-    config: Config, plan: Plan, given: RoundTripInput, schema: Fingerprint
+    context: RunContext, given: RoundTripInput, schema: Fingerprint
 ) -> KeptVerdicts:
     """What is known of the round trips of this batch, whose ``schema`` was read in this run.
 
@@ -24,7 +27,7 @@ def known_round_trips(
     """
     before = given.schema_before_batch
     facts = [
-        *facts_of_database(config, plan),
+        *facts_of_database(context.config, context.plan),
         [(each.file.path, each.text, each.older) for each in given.repeatables],
         [
             (link.migration.sha256, link.rollback.path, link.rollback.sha256, link.pending)
@@ -33,13 +36,18 @@ def known_round_trips(
         [before.digest if before else "", schema.digest],
         sorted((path, each.digest) for path, each in given.schema_before_migration.items()),
     ]
-    return KeptVerdicts(folder=default_folder("round-trips"), key=digest_of_facts(facts))
+    return _kept(context, facts)
 
 
 def known_repeatables(
-    config: Config, plan: Plan, texts: Iterable[tuple[str, str]], schema: Fingerprint
+    context: RunContext, texts: Iterable[tuple[str, str]], schema: Fingerprint
 ) -> KeptVerdicts:
     """The same of view and policy files that are applied again, by their paths and ``texts``, to
     the ``schema`` that all of them have made."""
-    facts = ["again", *facts_of_database(config, plan), list(texts), schema.digest]
-    return KeptVerdicts(folder=default_folder("round-trips"), key=digest_of_facts(facts))
+    facts = facts_of_database(context.config, context.plan)
+    return _kept(context, ["again", *facts, list(texts), schema.digest])
+
+
+def _kept(context: RunContext, facts: list[object]) -> KeptVerdicts:
+    key, lately = digest_of_facts(facts), recent(context)
+    return KeptVerdicts(folder=default_folder("round-trips"), key=key, recent=lately)

@@ -1,4 +1,4 @@
-"""The last result that was restored today, of which a later one need restore but what is other.
+"""The last result that was restored lately, of which a later one need restore but what is other.
 
 What a rehearsal does with its copy (`snapshot.copies.changed_part`), with the dump of an earlier
 run in the place of the copy's. A part has no rows: where a table that it has holds some, all of the
@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pytest_housekeeping.checks.json_cache import read_entries, write_entries
+from pytest_housekeeping.promotion.kept_verdicts import Recent, moment_of, to_the_minute
 from pytest_housekeeping.server import Server
 from pytest_housekeeping.server.kept_folders import is_ours
 from pytest_housekeeping.snapshot.copies.changed_part import changed_part
@@ -74,14 +75,17 @@ class RestoredBefore:
 
     folder: Path
     key: str
+    recent: Recent
 
     def read(self) -> Restored | None:
-        """None where nothing is kept, or not as it was written down, or it could be another's."""
+        """None where nothing is kept, or not as it was written down, or it could be another's, or
+        is too old."""
         file = self._file
         with suppress(OSError, KeyError, TypeError, ValueError, zlib.error, SnapshotError):
             entry = read_entries(file)[self.key] if is_ours(file) else {}
             told = [entry["since"], entry["dump"], entry["schema"]]
-            if entry["sha256"] == digest_of_facts(told):
+            as_written = entry["sha256"] == digest_of_facts(told)
+            if as_written and self.recent.holds(moment_of(entry["since"])):
                 return Restored(
                     dump=zlib.decompress(base64.b64decode(entry["dump"])),
                     schema=from_record(entry["schema"]),
@@ -94,7 +98,7 @@ class RestoredBefore:
         if len(dump) < WORTH_KEEPING:
             return
         packed = base64.b64encode(zlib.compress(_without_rows(dump), 1)).decode()
-        said = since if isinstance(since, str) else f"{since:%Y-%m-%d %H:%M} UTC"
+        said = since if isinstance(since, str) else to_the_minute(since)
         told = [said, packed, SchemaRecord.of(schema).packed]
         entry = dict(zip(("since", "dump", "schema"), told, strict=True))
         write_entries(self._file, {}, {self.key: entry | {"sha256": digest_of_facts(told)}})

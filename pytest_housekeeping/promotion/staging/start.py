@@ -92,7 +92,7 @@ def start_staging(options: RunOptions) -> Run:
 def _checks(
     context: RunContext, target: StagingTarget, throwaway: Throwaway, proof: ResultProof
 ) -> Checks:
-    """Those that a run of today has shown are known; applications write when that was dumped."""
+    """Those that a run has shown lately are known; applications write when that was dumped."""
     checks = Checks(context, throwaway)
     checks.known = known_checks(context, target, throwaway).of
     checks.apps.before_first = proof.dumped

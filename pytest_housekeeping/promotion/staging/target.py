@@ -100,7 +100,7 @@ class StagingTarget:
 
         given, context = self._round_trip_input(), self._context
         return self._known_or_proved(
-            lambda schema: known_round_trips(context.config, context.plan, given, schema),
+            lambda schema: known_round_trips(context, given, schema),
             lambda: prove_round_trips(transaction, given),
         )
 
@@ -112,7 +112,7 @@ class StagingTarget:
         asked = [files.of(step) for step in plan.steps if step.kind is Kind.REPEATABLE]
         texts = [(file.path, files.text(file)) for file in asked]
         return self._known_or_proved(
-            lambda schema: known_repeatables(context.config, plan, texts, schema),
+            lambda schema: known_repeatables(context, texts, schema),
             lambda: prove_repeatables(transaction, asked, files.text, self.read_schema),
         )
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from pytest_housekeeping.promotion.kept_verdicts import Recent
 from pytest_housekeeping.promotion.staging import restored_before as module
 from pytest_housekeeping.promotion.staging.restored_before import Restored, RestoredBefore
 from pytest_housekeeping.server import Server, StagingDatabase
@@ -21,6 +23,7 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerpri
 Superuser = psycopg.Connection[tuple[Any, ...]]
 Read = Callable[[], tuple[bytes, Fingerprint]]
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
+RECENT = Recent(now=NOW, days=7)
 GROUND = """
 CREATE SCHEMA shop; SET search_path = shop;
 CREATE FUNCTION fold(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(t)';
@@ -47,7 +50,7 @@ def read(database: StagingDatabase, superuser: Superuser) -> Iterator[Read]:
 @pytest.fixture
 def before(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Restored:
     monkeypatch.setattr(module, "WORTH_KEEPING", 0)
-    kept = RestoredBefore(folder=tmp_path, key="k")
+    kept = RestoredBefore(folder=tmp_path, key="k", recent=RECENT)
     kept.keep(*read(), NOW)
     found = kept.read()
     assert found is not None
@@ -104,7 +107,7 @@ def test_where_that_does_not_show_it_all_is_restored(
 def test_what_was_changed_or_is_not_worth_it_is_not_known(
     before: Restored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, (file,) = RestoredBefore(folder=tmp_path, key="k"), tmp_path.iterdir()
+    kept, (file,) = RestoredBefore(folder=tmp_path, key="k", recent=RECENT), tmp_path.iterdir()
     written = file.read_text(encoding="utf-8")
     for part in ("since", "dump", "schema", "sha256"):
         told = json.loads(written)
@@ -113,6 +116,7 @@ def test_what_was_changed_or_is_not_worth_it_is_not_known(
         assert kept.read() is None
     file.write_text(written, encoding="utf-8")
     assert kept.read() == before
+    assert replace(kept, recent=replace(RECENT, now=NOW + timedelta(days=7))).read() is None
     file.chmod(0o666)
     assert kept.read() is None
     file.unlink()

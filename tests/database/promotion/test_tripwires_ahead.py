@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import RuleBroken, ServerError
 from pytest_housekeeping.postgres.connection import LentConnection, connect
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, Recent
 from pytest_housekeeping.promotion.tripwires_ahead import TripwiresAhead
 from pytest_housekeeping.server import StagingDatabase
 from support.guarded import RULES
@@ -38,7 +39,8 @@ def test_those_that_fire_are_kept_for_the_next_run_if_all_of_them_do(
 ) -> None:
     def tried(rules: Sequence[Rule]) -> Sequence[str]:
         """One run: when each was shown."""
-        kept = KeptVerdicts(folder=tmp_path, key="of-these")
+        recent = Recent(now=datetime.now(UTC), days=1)
+        kept = KeptVerdicts(folder=tmp_path, key="of-these", recent=recent)
         empty = cache(lambda: connect(database.superuser_conninfo))
         ahead = TripwiresAhead(empty, rules, kept)
         ahead._thread.shutdown()  # what closes them early keeps nothing

@@ -67,6 +67,7 @@ def test_a_platform_says_who_migrates_and_where_names_are_looked_up(root: Path) 
         ("max_locks_held = -1", ["below 0"]),
         ("hot_table_writes = -0.5", ["hot_table_writes = -0.5 is below 0"]),
         ("large_table_mb = nan", ["large_table_mb = nan is below 0, or no number"]),
+        ("known_days = -1", ["known_days = -1 is below 0"]),
         ("lock_window_statements = -1", ["lock_window_statements = -1 is below 0"]),
         ("small_table_mb = 7\nlarge_table_mb = 3", ["small_table_mb = 7 is above large_table_mb"]),
         ("generated_code = [1]", ["generated_code = [1] is an array, not an array of strings"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -73,7 +73,7 @@ class Ground:
     config: dict[str, Any] = field(default_factory=dict)
     past: tuple[AppliedFile, ...] = ()
     rules: tuple[Rule, ...] = (OWN,)
-    today: date = date(2027, 1, 2)
+    at: datetime = NOW
     schema: str = "desk"
     kind: str = "embedded"
 
@@ -96,8 +96,8 @@ class Ground:
         context: Any = SimpleNamespace(
             plan=plan,
             config=config,
-            today=self.today,
-            run=SimpleNamespace(started_at=NOW),
+            today=self.at.date(),
+            run=SimpleNamespace(started_at=self.at),
             is_last=lambda segment: segment == plan.segments[-1].number,
         )
         target: Any = SimpleNamespace(schema_read=lambda: schema if self.schema else None)
@@ -139,7 +139,9 @@ def test_the_same_schema_is_judged_once_and_what_more_than_it_decides_each_time(
         {"config": {"server_version": 18}},
         {"past": (AppliedFile(path="x.sql", sha256="1" * 64, kind=Kind.MIGRATION, commit="c"),)},
         {"rules": (replace(OWN, query=OWN.query + " "),)},
-        {"today": date(2027, 1, 3)},
+        {"at": NOW + timedelta(days=7)},
+        {"at": NOW - timedelta(minutes=1)},
+        {"config": {"known_days": 0}},
         {"schema": "another"},
         {"schema": ""},
         {"kind": "given"},
@@ -149,6 +151,23 @@ def test_the_same_schema_is_judged_once_and_what_more_than_it_decides_each_time(
 def test_on_any_other_ground_all_of_it_is_judged(ground: Ground, changed: dict[str, Any]) -> None:
     first = ground.run()
     assert replace(ground, **changed).run() >= first
+
+
+def test_an_exemption_that_has_ended_has_all_of_it_judged(ground: Ground) -> None:
+    exempt = (
+        FILES["checks/rls.toml"]
+        + """
+[[exempt]]
+rule = "one-more"
+object = "public.t"
+reason = "for now"
+until = 2027-01-03
+"""
+    )
+    ground = replace(ground, files={"checks/rls.toml": exempt})
+    first = ground.run()
+    assert replace(ground, at=NOW + timedelta(days=1)).run() == EACH_TIME
+    assert replace(ground, at=NOW + timedelta(days=2)).run() == first
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,7 +39,7 @@ class Ground:
     root: Path
     files: dict[str, str]
     config: dict[str, Any]
-    today: date = date(2027, 1, 2)
+    at: datetime = NOW
     user: str = "promoter"
     dump: str = "dump"
     before: str = "before"
@@ -57,8 +57,8 @@ class Ground:
         context: Any = SimpleNamespace(
             plan=plan,
             config=config,
-            today=self.today,
-            run=SimpleNamespace(started_at=NOW),
+            today=self.at.date(),
+            run=SimpleNamespace(started_at=self.at),
             is_last=lambda segment: segment == plan.segments[-1].number,
         )
         server = SimpleNamespace(kind="embedded", major=self.major, given=self.given)
@@ -115,7 +115,9 @@ def test_the_same_ground_is_proved_once(ground: Ground) -> None:
         {"files": {"checks/objects.toml": FILES["checks/objects.toml"] + "\n"}},
         {"config": {"session": {"DateStyle": "ISO, DMY"}}},
         {"config": {"require_rls_contract": True}},
-        {"today": date(2027, 1, 3)},
+        {"at": NOW + timedelta(days=7)},
+        {"at": NOW - timedelta(minutes=1)},
+        {"config": {"known_days": 0}},
         {"user": "another"},
         {"dump": "another"},
         {"before": "another"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -24,6 +24,7 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
+THEN = "2027-01-01 02:03 UTC"
 DUMP = b"""\\restrict abc
 COPY desk.ticket (id) FROM stdin;
 1
@@ -46,7 +47,7 @@ class Ground:
     config: dict[str, Any] | None = None
     bootstrap: bytes = b"CREATE ROLE app;"
     schema: str = "desk"
-    today: date = date(2027, 1, 2)
+    at: datetime = NOW
     kind: str = "embedded"
 
     limits: ClassVar[tuple[str, ...]] = ("a limit",)
@@ -72,8 +73,8 @@ class Ground:
         context: Any = SimpleNamespace(
             plan=SimpleNamespace(sources=sources, bootstrap=("sql/bootstrap/roles.sql",)),
             config=Config(root=Path("/project"), **(self.config or {})),
-            today=self.today,
-            run=SimpleNamespace(started_at=NOW),
+            today=self.at.date(),
+            run=SimpleNamespace(started_at=self.at),
         )
         throwaway: Any = SimpleNamespace(kind=self.kind, server=None)
         entry = SchemaObject(name=self.schema, parent="", text="")
@@ -113,7 +114,9 @@ def test_a_row_that_looks_like_a_position_is_a_row() -> None:
         {"schema": "another"},
         {"config": {"session": {"DateStyle": "ISO, DMY"}}},
         {"bootstrap": b"CREATE ROLE app NOLOGIN;"},
-        {"today": date(2027, 1, 3)},
+        {"at": NOW + timedelta(days=7)},
+        {"at": NOW - timedelta(minutes=1)},
+        {"config": {"known_days": 0}},
         {"kind": "given"},
     ],
 )
@@ -156,7 +159,7 @@ def test_a_part_says_since_when_the_others_are_known_and_a_limit_keeps_nothing(
         def read(self) -> object:
             part = BackupProof(objects=3, server_major=16, restored=1)
             proves = lambda *_: part if kept else None  # noqa: E731
-            return SimpleNamespace(proves=proves, since="then")
+            return SimpleNamespace(proves=proves, since=THEN)
 
         def keep(self, _: bytes, __: Fingerprint, since: str | datetime) -> None:
             kept.append(since)
@@ -168,4 +171,8 @@ def test_a_part_says_since_when_the_others_are_known_and_a_limit_keeps_nothing(
     assert replace(ground, schema="another").proved()
     assert kept == [NOW]
     found = replace(ground, schema="a third", dump=DUMP + b"more").proof()
-    assert (found.restored, found.since, kept) == (1, "then", [NOW, "then"])
+    assert (found.restored, found.since, kept) == (1, THEN, [NOW, THEN])
+    # And so is that this one restores.
+    assert replace(ground, schema="a third", dump=DUMP + b"more").proof().shown_at == THEN
+    later = replace(ground, schema="a third", dump=DUMP + b"more", at=NOW + timedelta(days=6))
+    assert later.proof().shown_at == ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion import kept_verdicts
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, Recent
 from pytest_housekeeping.promotion.staging.known_round_trips import (
     known_repeatables,
     known_round_trips,
@@ -28,6 +29,8 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.schemas import schema
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
+RUN = SimpleNamespace(started_at=NOW)
+RECENT = Recent(now=NOW, days=7)
 LOST = Finding(rule="rollback-destroys", level=Level.NOTICE, object="column t.a", detail="3 rows")
 PASSED = Verdict(examined=7, findings=(LOST,), evidence=("undone and applied again",))
 FAILED = replace(PASSED, findings=(replace(LOST, level=Level.ERROR),))
@@ -60,7 +63,8 @@ def key(root: Path, files: dict[str, str] | None = None, **changed: Any) -> str:
         around=Around.NOTHING,
         schema_before_migration=changed.get("ends", {}),
     )
-    return known_round_trips(config, plan, given, changed.get("schema", schema("after"))).key
+    context: Any = SimpleNamespace(config=config, plan=plan, run=RUN)
+    return known_round_trips(context, given, changed.get("schema", schema("after"))).key
 
 
 def built(config: Config, past: tuple[AppliedFile, ...]) -> Plan:
@@ -75,9 +79,9 @@ def applied(sha256: str) -> AppliedFile:
 
 def key_again(root: Path, text: str = "x", after: str = "after", **changed: str) -> str:
     key(root, changed)
-    plan = built(Config(root=root), ())
-    texts = [("sql/views/v.sql", text)]
-    return known_repeatables(Config(root=root), plan, texts, schema(after)).key
+    config, texts = Config(root=root), [("sql/views/v.sql", text)]
+    context: Any = SimpleNamespace(config=config, plan=built(config, ()), run=RUN)
+    return known_repeatables(context, texts, schema(after)).key
 
 
 def test_what_is_applied_again_is_known_by_its_text_its_schema_and_what_made_that(
@@ -121,20 +125,38 @@ def test_another_tool_or_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_has_passed_is_known_and_says_when(tmp_path: Path) -> None:
-    known = KeptVerdicts(folder=tmp_path, key="k")
+    known = KeptVerdicts(folder=tmp_path, key="k", recent=RECENT)
     assert known.read() == {}
     known.keep({"a::round-trip": PASSED}, at=NOW)
-    (verdict,) = KeptVerdicts(folder=tmp_path, key="k").read().values()
+    (verdict,) = KeptVerdicts(folder=tmp_path, key="k", recent=RECENT).read().values()
     assert verdict == replace(PASSED, shown_at="2027-01-02 03:04 UTC")
-    assert KeptVerdicts(folder=tmp_path, key="l").read() == {}
+    assert KeptVerdicts(folder=tmp_path, key="l", recent=RECENT).read() == {}
 
 
 @pytest.mark.parametrize("failed", [FAILED, replace(PASSED, examined=0)])
 def test_what_has_failed_is_tried_again(tmp_path: Path, failed: Verdict) -> None:
-    known = KeptVerdicts(folder=tmp_path, key="k")
+    known = KeptVerdicts(folder=tmp_path, key="k", recent=RECENT)
     known.keep({"a::round-trip": PASSED, "b::round-trip": failed}, at=NOW)
     assert known.read() == {}
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "days", "known"),
+    [
+        (NOW + timedelta(days=7, seconds=-1), 7, True),
+        (NOW + timedelta(days=7), 7, False),
+        (NOW - timedelta(seconds=1), 7, False),
+        (NOW, 1, True),
+        (NOW, 0, False),
+    ],
+)
+def test_what_was_shown_too_long_ago_or_is_yet_to_be_is_not_known(
+    tmp_path: Path, now: datetime, days: int, known: bool
+) -> None:
+    KeptVerdicts(folder=tmp_path, key="k", recent=RECENT).keep({"a": PASSED}, at=NOW)
+    later = KeptVerdicts(folder=tmp_path, key="k", recent=Recent(now=now, days=days))
+    assert bool(later.read()) is known
 
 
 def without_finding(entry: dict[str, Any]) -> None:
@@ -154,7 +176,7 @@ def of_another_form(entry: dict[str, Any]) -> None:
 
 
 def test_what_somebody_else_could_change_is_not_known(tmp_path: Path) -> None:
-    known = KeptVerdicts(folder=tmp_path, key="k")
+    known = KeptVerdicts(folder=tmp_path, key="k", recent=RECENT)
     known.keep({"a::round-trip": PASSED}, at=NOW)
     (file,) = tmp_path.iterdir()
     file.chmod(0o666)
@@ -167,7 +189,7 @@ def test_what_somebody_else_could_change_is_not_known(tmp_path: Path) -> None:
 def test_what_was_edited_is_not_known(
     tmp_path: Path, edit: Callable[[dict[str, Any]], None]
 ) -> None:
-    known = KeptVerdicts(folder=tmp_path, key="k")
+    known = KeptVerdicts(folder=tmp_path, key="k", recent=RECENT)
     known.keep({"a::round-trip": PASSED}, at=NOW)
     (file,) = tmp_path.iterdir()
     stored = json.loads(file.read_bytes())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -41,7 +41,7 @@ class Ground:
     files: dict[str, str]
     config: dict[str, Any]
     rule: Rule = SOUND
-    today: date = date(2027, 1, 2)
+    at: datetime = NOW
     kind: str = "embedded"
 
     def known(self, *, keeps: bool = False) -> bool:
@@ -51,7 +51,8 @@ class Ground:
             (self.root / name).write_text(text, encoding="utf-8")
         config = Config(root=self.root, **self.config)
         plan = build(config, Mode.STAGING, tests=TestNames(), sources=ProjectFiles(self.root))
-        context: Any = SimpleNamespace(plan=plan, config=config, today=self.today)
+        run = SimpleNamespace(started_at=self.at)
+        context: Any = SimpleNamespace(plan=plan, config=config, run=run)
         if keeps:
             kept = module._kept(context, [self.rule])
             kept.keep({self.rule.id: has_fired("x")}, at=NOW)
@@ -89,7 +90,9 @@ def test_what_has_fired_on_the_same_server_is_taken_over_whatever_the_migrations
         {"config": {"session": {"DateStyle": "ISO, DMY"}}},
         {"rule": replace(SOUND, query=SOUND.query + " ")},
         {"rule": replace(SOUND, tripwire=replace(SOUND.tripwire, sql="SELECT 1"))},
-        {"today": date(2027, 1, 3)},
+        {"at": NOW + timedelta(days=7)},
+        {"at": NOW - timedelta(minutes=1)},
+        {"config": {"known_days": 0}},
         {"kind": "given"},
     ],
 )

@@ -16,7 +16,12 @@ from pathlib import Path
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.model import Phase
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, batch_facts, this_tool
+from pytest_housekeeping.promotion.kept_verdicts import (
+    KeptVerdicts,
+    batch_facts,
+    recent,
+    this_tool,
+)
 from pytest_housekeeping.promotion.known_checks import KnownChecks
 from pytest_housekeeping.promotion.known_restores import restored_once
 from pytest_housekeeping.promotion.production.backup.backup import Backup
@@ -55,7 +60,8 @@ class KnownProofs:
             hashlib.sha256(dump).hexdigest(),
             [expected.digest, expected.excluded, expected.superuser],
         ]
-        kept = KeptVerdicts(folder=default_folder("proofs"), key=digest_of_facts(facts))
+        key, lately = digest_of_facts(facts), recent(self.context)
+        kept = KeptVerdicts(folder=default_folder("proofs"), key=key, recent=lately)
         return restored_once(kept, server.major, prove, at=self.context.run.started_at)
 
     @property
