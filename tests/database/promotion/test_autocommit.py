@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import psycopg
 import pytest
 
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.promotion.transaction import autocommit as alone
+from pytest_housekeeping.promotion.transaction.interrupted import FINISHED, left_by
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.snapshot.compare.difference import Change, Difference
 from pytest_housekeeping.sql import file as sqlfile
 
 INDEX = "CREATE UNIQUE INDEX CONCURRENTLY orders_number ON orders (number)"
@@ -73,3 +77,116 @@ def test_an_invalid_index_of_somebody_else_is_left_alone(connection: LentConnect
         apply(connection, INDEX)
     assert apply(connection, "CREATE INDEX CONCURRENTLY other ON orders (number)") == ()
     assert sorted(valid(connection)) == [False, True]
+
+
+@contextmanager
+def in_the_way(database: StagingDatabase, table: str) -> Iterator[None]:
+    """Somebody reads meanwhile: what waits for it ends half done, by the statement's timeout."""
+    with connect(database.migrator_conninfo) as other:
+        other.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ")
+        other.execute(f"SELECT count(*) FROM {table}".encode())
+        yield
+        other.execute(b"ROLLBACK")
+
+
+def interrupted(connection: LentConnection, database: StagingDatabase, text: str, on: str) -> None:
+    connection.execute(b"SET statement_timeout = '300ms'")
+    with in_the_way(database, on), pytest.raises(psycopg.errors.QueryCanceled):
+        connection.execute(text.encode())
+    connection.execute(b"RESET statement_timeout")
+
+
+def indexes(connection: LentConnection, table: str) -> list[str]:
+    asked = "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = %s::regclass"
+    return [name for (name,) in connection.execute(asked, (table,)).fetchall()]
+
+
+def test_an_index_that_was_dropped_half_or_without_record(
+    connection: LentConnection, database: StagingDatabase
+) -> None:
+    drop = "DROP INDEX CONCURRENTLY orders_number"
+    apply(connection, INDEX)
+    interrupted(connection, database, drop, "orders")
+    assert valid(connection) == [False]
+    assert apply(connection, drop) == ()
+    assert valid(connection) == []
+    assert apply(connection, drop) == (FINISHED,)
+
+
+def test_the_twins_of_a_rebuilt_index_are_dropped_and_no_others(
+    connection: LentConnection, database: StagingDatabase
+) -> None:
+    apply(connection, INDEX)
+    connection.execute(b"CREATE INDEX orders_number_ccnew7 ON orders (number)")
+    for what in ("INDEX CONCURRENTLY orders_number", "TABLE CONCURRENTLY orders"):
+        interrupted(connection, database, f"REINDEX {what}", "orders")
+        assert False in valid(connection)
+        (said,) = apply(connection, f"REINDEX {what}")
+        assert "dropped the invalid index public.orders_number_ccnew of" in said
+        assert sorted(indexes(connection, "orders")) == ["orders_number", "orders_number_ccnew7"]
+
+
+def test_a_partition_that_was_detached_half_or_without_record(
+    connection: LentConnection, database: StagingDatabase
+) -> None:
+    connection.execute(
+        b"CREATE TABLE part (id int) PARTITION BY RANGE (id);"
+        b"CREATE TABLE part_a PARTITION OF part FOR VALUES FROM (1) TO (9)"
+    )
+    detach = "ALTER TABLE part DETACH PARTITION part_a CONCURRENTLY"
+    interrupted(connection, database, detach, "part_a")
+    (said,) = apply(connection, detach)
+    assert "FINALIZE" in said
+    assert connection.execute("SELECT * FROM pg_inherits").fetchall() == []
+    assert apply(connection, detach) == (FINISHED,)
+    with pytest.raises(SqlFailed, match="does not exist"):
+        apply(connection, detach.replace("part_a", "part_b"))
+
+
+def test_an_index_without_a_name_is_dropped_by_hand(connection: LentConnection) -> None:
+    """Its name is another one each time."""
+    connection.execute("INSERT INTO orders VALUES (1), (1)")
+    with pytest.raises(SqlFailed) as caught:
+        apply(connection, "CREATE UNIQUE INDEX CONCURRENTLY ON orders (number)")
+    for statement in caught.value.fix.split(" then ")[0].split("; "):
+        connection.execute(statement.encode())
+    assert valid(connection) == []
+
+
+def test_what_stands_in_the_way_of_the_clearing_is_an_error_of_the_file(
+    connection: LentConnection, database: StagingDatabase
+) -> None:
+    connection.execute("INSERT INTO orders VALUES (1), (1)")
+    with pytest.raises(SqlFailed):
+        apply(connection, INDEX)
+    connection.execute(b"SET statement_timeout = '300ms'")
+    with in_the_way(database, "orders"), pytest.raises(SqlFailed, match="statement timeout"):
+        apply(connection, INDEX)
+
+
+ADDED, REMOVED, CHANGED = Change.ADDED, Change.REMOVED, Change.CHANGED
+DEFINITION = "definition: CREATE UNIQUE INDEX orders_number ON public.orders USING btree ({})"
+DROP = "DROP INDEX CONCURRENTLY public.orders_number"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "change", "after", "is_ours"),
+    [
+        (INDEX, "index public.orders_number", ADDED, DEFINITION.format("number"), True),
+        (INDEX, "index public.orders_number", ADDED, DEFINITION.format("other"), False),
+        (INDEX, "index public.orders_number", ADDED, f"{DEFINITION}\ninvalid", True),
+        (INDEX, "index public.orders_number", CHANGED, DEFINITION.format("number"), False),
+        (INDEX, "index public.orders_number", REMOVED, "", False),
+        (INDEX, "index public.other", ADDED, f"{DEFINITION}\ninvalid", False),
+        (DROP, "index public.orders_number", REMOVED, "", True),
+        (DROP, "index public.orders_number", CHANGED, f"{DEFINITION}\ninvalid", True),
+        (DROP, "index public.orders_number", CHANGED, DEFINITION.format("number"), False),
+        (DROP, "index public.other", REMOVED, "", False),
+        (DROP, "view public.orders_number", REMOVED, "", False),
+        (f"{DROP}; {DROP}", "index public.orders_number", REMOVED, "", False),
+    ],
+)
+def test_what_a_pending_file_has_left_is_no_change_past_the_files(
+    text: str, name: str, change: Change, after: str, *, is_ours: bool
+) -> None:
+    assert left_by([text], Difference(name=name, change=change, after=after)) is is_ours

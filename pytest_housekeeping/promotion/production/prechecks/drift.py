@@ -15,13 +15,12 @@ from pytest_housekeeping.promotion.production.prechecks import baseline
 from pytest_housekeeping.promotion.production.promoted import promotion_table
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.promotion.transaction.autocommit import unfinished_indexes
+from pytest_housekeeping.promotion.transaction.interrupted import left_by
 from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
 from pytest_housekeeping.snapshot.compare.difference import Difference, in_common
 from pytest_housekeeping.snapshot.compare.own_names import group_schema
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.sql.identifiers import split_name
 
 
 def drift(
@@ -59,7 +58,7 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
     unfinished, differences = _without_unfinished(context, moves.others)
     if not differences:
         names = ", ".join(each.name for each in unfinished)
-        left = f"; what an interrupted run has left, invalid: {names}" * bool(unfinished)
+        left = f"; what an interrupted run has left: {names}" * bool(unfinished)
         said = f"as recorded, but for what may move{moves.told}{left}{unread}"
         return Verdict(examined=1, unit="fingerprint"), said
     wanted = context.options.accepted_drift
@@ -110,19 +109,15 @@ def _of_fleet(context: RunContext, target: ProductionTarget, schema: Fingerprint
 def _without_unfinished(
     context: RunContext, differences: Sequence[Difference]
 ) -> tuple[list[Difference], list[Difference]]:
-    """Invalid indexes that a pending file makes outside of a transaction, and what else differs.
-
-    Such a file drops what an interrupted build has left before it builds again.
+    """Indexes that an interrupted run of a pending file has left or made, or dropped, outside of a
+    transaction, and what else differs. Such a file goes on from there.
     """
     pending = (file for segment in context.plan.segments for file in segment.files)
-    texts = (context.files.text(file) for file in pending if file.transaction == "none")
-    names = unfinished_indexes(texts)
+    texts = [context.files.text(file) for file in pending if file.transaction == "none"]
     unfinished: list[Difference] = []
     others: list[Difference] = []
     for each in differences:
-        index = each.name.startswith("index ") and "\ninvalid" in each.after
-        ours = split_name(each.name.removeprefix("index "))[-1] in names if index else False
-        (unfinished if ours else others).append(each)
+        (unfinished if left_by(texts, each) else others).append(each)
     return unfinished, others
 
 
