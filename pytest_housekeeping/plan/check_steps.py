@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
@@ -12,7 +14,7 @@ from pytest_housekeeping.declarations.exemptions import RuleExemption
 from pytest_housekeeping.declarations.rules import BOUNDARY
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Phase, Step
-from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
+from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests, tests_in
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
@@ -23,6 +25,7 @@ def check_steps(
     config: Config, files: ProjectFiles, contracts: Contracts, tests: TestNames
 ) -> list[Step]:
     """One step per declared object, query, rule, exemption, contract and test function."""
+    _refuse_unread(files, config.checks, tests)
     return [
         *_objects(config, files, contracts),
         *_queries(config, files),
@@ -121,6 +124,32 @@ def _tests(files: ProjectFiles, given: str, names: TestNames) -> Iterator[Step]:
             sha256 = files.digest(path)
             for name in defined_tests(files.read(path), path, names):
                 yield _step(Kind.TEST, path, name, sha256)
+
+
+def _refuse_unread(files: ProjectFiles, checks: str, names: TestNames) -> None:
+    """Raises MisuseError for a file with tests that pytest does not look into by its name, and that
+    no other file names, as one that imports them would."""
+    texts = {path: _text_of(files, path) for path in files.find(checks, "*.py", below=True)}
+    for path, text in texts.items():
+        name = path.rpartition("/")[2]
+        if name == "conftest.py" or any(fnmatch(name, pattern) for pattern in names.files):
+            continue
+        tests = tests_in(text, names)
+        module = re.compile(rb"\b%s\b" % re.escape(name.removesuffix(".py").encode()))
+        if tests and not any(module.search(each) for at, each in texts.items() if at != path):
+            raise MisuseError(
+                f"{path} has a test, {tests[0]}, and is read by nobody",
+                why="pytest goes by the names of files, so that it would never run",
+                fix=f"call the file as one of {', '.join(names.files)}; or the function otherwise,"
+                " if it is no test",
+            )
+
+
+def _text_of(files: ProjectFiles, path: str) -> bytes:
+    """What is no test is not of the plan, and is asked for this alone."""
+    with suppress(OSError):
+        return (files.root / path).read_bytes()
+    return b""
 
 
 def _step(kind: Kind, path: str, name: str, sha256: str) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -171,6 +172,12 @@ def refuse_unusable(config: pytest.Config) -> None:
             "-n spreads the items over processes",
             why="a promotion is one transaction, and a transaction belongs to one process",
             fix="run it without -n",
+        )
+    if sys.flags.optimize:
+        raise misuse(
+            "python -O, or PYTHONOPTIMIZE, takes the assertions out of what tests call",
+            why="they would pass whatever they find",
+            fix="run it without",
         )
     refuse_misplaced(option)
     refuse_share_of_nothing(option)

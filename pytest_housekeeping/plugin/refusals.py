@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from argparse import Namespace
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -93,7 +92,7 @@ def refuse(config: pytest.Config, target: Target) -> None:
             why="nobody changes it by accident",
             fix=command,
         )
-    found = [*_options(config), *(said for _, said in plugins), *_needed(config), *_interpreter()]
+    found = [*_options(config), *(said for _, said in plugins), *_needed(config)]
     if found:
         done = "rolled back" if rules.undoes else "promoted"
         raise misuse(
@@ -173,8 +172,3 @@ def _needed(config: pytest.Config) -> Iterator[str]:
     for name, label in _NEEDED.items():
         if not config.pluginmanager.hasplugin(name):
             yield f"{label} switched off"
-
-
-def _interpreter() -> Iterator[str]:
-    if sys.flags.optimize:
-        yield "python -O or PYTHONOPTIMIZE, which takes the assertions out of tests"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,9 @@ from pytest_housekeeping.promotion.repository.attestation import refusal_of
 
 # How many files the server may be ahead of their items.
 _AHEAD = 8
+_UNCHECKED = (pytest.PytestReturnNotNoneWarning, pytest.PytestUnhandledThreadExceptionWarning)
+# unittest's own words.
+_RETURNED = "It is deprecated to return a value that is not None"
 
 
 class ActiveRun:
@@ -193,6 +197,16 @@ class ActiveRun:
             if self._runs_inside(step):
                 self.promotion.enter_test(step)
         return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        """A test that returns what it should assert, or fails in a thread, has checked nothing:
+        pytest warns of it, and warnings may be switched off."""
+        with warnings.catch_warnings():
+            for category in _UNCHECKED:
+                warnings.simplefilter("error", category)
+            warnings.filterwarnings("error", _RETURNED, DeprecationWarning)
+            return (yield)
 
     def _runs_inside(self, step: Step) -> bool:
         """Whether it is a test in the promotion's transaction, and not one of an application's."""

@@ -79,6 +79,13 @@ def test_what_would_break_the_run_is_refused(
     assert "Traceback" not in run.output
 
 
+def test_assertions_that_are_not_compiled_prove_nothing(tmp_path: Path) -> None:
+    """Of what tests import, that is: pytest puts those of the tests themselves back."""
+    run = Project.make(tmp_path).run("-W", "ignore::pytest.PytestConfigWarning", PYTHONOPTIMIZE="1")
+    assert run.code == 4, run.output
+    assert "takes the assertions out of what tests call" in run.output
+
+
 # -- a part of the plan ------------------------------------------------------------------------
 
 
@@ -265,6 +272,17 @@ FAILING = {
             "\n\ndef test_it(it): ...\n"
         ),
         "early",
+    ),
+    "it returns what it should assert": (
+        "def test_it(): return 1 == 2\n",
+        "PytestReturnNotNoneWarning",
+    ),
+    "it asserts in a thread": (
+        (
+            "from threading import Thread\n\n\ndef fails(): assert 1 == 3\n\n\n"
+            "def test_it():\n    one = Thread(target=fails)\n    one.start()\n    one.join()\n"
+        ),
+        "Exception in thread",
     ),
     "nobody awaits it": ("async def test_it(): ...\n", "async"),
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase, ProvedOn
+from pytest_housekeeping.plan.check_steps import check_steps
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.problems import (
@@ -475,6 +478,31 @@ def test_names_are_those_that_pytest_looks_for(tmp_path: Path) -> None:
         "check_a",
         "it_c",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "beside", "refused"),
+    [
+        ("tests_it.py", "def test_a(): ...\n", "", True),
+        ("sub/it.py", "class TestA:\n    def test_b(self): ...\n", "", True),
+        ("test_it.py", "def test_a(): ...\n", "", False),
+        ("conftest.py", "def test_a(): ...\n", "", False),
+        ("it.py", "def help(): ...\n", "", False),
+        ("it.py", "def test_a(:\n", "", False),
+        ("it.py", "class TestA:\n    def test_b(self): ...\n", "from it import TestA\n", False),
+    ],
+)
+def test_a_test_that_pytest_does_not_look_for_is_misuse(
+    tmp_path: Path, name: str, text: str, beside: str, refused: bool
+) -> None:
+    """Unless another file imports it."""
+    file = tmp_path / "checks" / name
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+    (tmp_path / "checks/test_other.py").write_text(beside + "def test_o(): ...\n", "utf-8")
+    with pytest.raises(MisuseError, match="never run") if refused else nullcontext():
+        contracts = Contracts(objects=None, rls=None, boundaries=None, rules=())
+        check_steps(Config(root=tmp_path), ProjectFiles(tmp_path), contracts, TestNames())
 
 
 @pytest.mark.parametrize(
