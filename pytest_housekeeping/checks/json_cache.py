@@ -1,7 +1,7 @@
 """Results kept between runs: JSON files of entries by content, bounded and written atomically.
 
-A cache never decides anything: what is missing, broken or of another form is worked out again,
-and a folder that cannot be written is no failure.
+A cache never decides anything: what is missing, is not as it was written, could be another's or has
+another form is worked out again, and a folder that cannot be written is no failure.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from pytest_housekeeping.server.os_account import is_ours
+
 # To be raised when the form of an entry changes, in any cache.
-FORMAT = 1
+FORMAT = 2
 KEPT_ENTRIES = 20_000
 KEPT_FILES = 20
 
@@ -28,12 +31,16 @@ def default_folder(name: str) -> Path:
 
 
 def read_entries(file: Path) -> dict[str, Any]:
-    """The entries by key; none when the file is missing, broken or of another format.
+    """The entries by key; none when the file is missing, has been changed or renamed, is of another
+    format, or somebody else can write to it.
 
     What a value looks like is for the caller to check: any JSON may stand there.
     """
     try:
-        stored = json.loads(file.read_bytes())
+        told, _, content = file.read_bytes().partition(b"\n") if is_ours(file) else (b"", b"", b"")
+        if told != _digest(file, content):
+            return {}
+        stored = json.loads(content)
         if stored["format"] != FORMAT:
             return {}
         entries = dict(stored["entries"])
@@ -52,19 +59,24 @@ def write_entries(file: Path, known: Mapping[str, Any], used: Mapping[str, Any])
     """
     entries = {key: stored for key, stored in known.items() if key not in used} | dict(used)
     kept = dict(list(entries.items())[-max(KEPT_ENTRIES, len(used)) :])
-    text = json.dumps({"format": FORMAT, "entries": kept}, separators=(",", ":"))
+    content = json.dumps({"format": FORMAT, "entries": kept}, separators=(",", ":")).encode()
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, text)
+        _replace(file, _digest(file, content) + b"\n" + content)
         _remove_oldest(file.parent)
 
 
-def _replace(file: Path, text: str) -> None:
+def _digest(file: Path, content: bytes) -> bytes:
+    """Of what it is called as well: a file is named by what its entries depend on."""
+    return sha256(file.name.encode() + b"\0" + content).hexdigest().encode()
+
+
+def _replace(file: Path, content: bytes) -> None:
     # Renaming within a folder is atomic: a reader sees the old file or the new one.
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".cache-")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
         Path(temporary).replace(file)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError, did_you_mean
@@ -18,8 +18,6 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest_of_facts
 
 ALL = "all"
-# How a server is furnished for tests; another one, and nothing that was kept is used any more.
-_FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +43,12 @@ class Content:
 
     @cached_property
     def key(self) -> str:
-        """Names all that a template is made of but the server's build: files and settings."""
+        """Names all that a template is made of but tool and server: files, settings, and the day,
+        which seeds may ask for."""
+        today = datetime.now(UTC).date()
         read = [(path, self.files.digest(path)) for path in self.paths]
         settings = asdict(replace(self.config, root=Path()))
-        return f"test-{digest_of_facts([_FORMAT, __version__, settings, read])}"
+        return f"test-{digest_of_facts([today, settings, read])}"
 
     @cached_property
     def seeds(self) -> dict[str, str]:

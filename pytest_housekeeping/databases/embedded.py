@@ -19,8 +19,8 @@ from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import run_folder
 from pytest_housekeeping.server.binaries import Programs
 from pytest_housekeeping.server.data_folder import SUPERUSER
-from pytest_housekeeping.server.kept_folders import is_ours, keep, kept_path
-from pytest_housekeeping.server.os_account import server_account
+from pytest_housekeeping.server.kept_folders import keep, kept_path
+from pytest_housekeeping.server.os_account import is_ours, server_account
 from pytest_housekeeping.server.postmaster import Postmaster, boot
 from pytest_housekeeping.server.run_folder import RunFolder, cluster_in, free_segment
 from pytest_housekeeping.server.sources import find_programs

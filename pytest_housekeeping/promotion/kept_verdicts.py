@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest_housekeeping
 from pytest_housekeeping.checks.json_cache import read_entries, write_entries
-from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.server.kept_folders import build_facts, is_ours
-from pytest_housekeeping.sql.text import digest_of_facts
-
-if TYPE_CHECKING:
-    from pytest_housekeeping.promotion.context import RunContext
-
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.installed_tools import installed_tools
+from pytest_housekeeping.server.kept_folders import build_facts
 
 _MINUTE = "%Y-%m-%d %H:%M UTC"
 
@@ -57,19 +50,15 @@ class KeptVerdicts:
     def read(self) -> Mapping[str, Verdict]:
         """The verdicts by step, and in each when it was shown; none where nothing is known.
 
-        What is not as it was written down, could be another's or is too old is not known.
+        What has another form or is too old is not known.
         """
         try:
-            if not is_ours(self._file):
-                return {}
             entry = read_entries(self._file).get(self.key, {})
-            if entry["sha256"] != digest_of_facts([entry["at"], entry["verdicts"]]):
-                return {}
             when = datetime.fromisoformat(entry["at"])
             if not self.recent.holds(when):
                 return {}
             found = {step: _verdict(fields) for step, fields in entry["verdicts"].items()}
-        except (OSError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             return {}
         shown_at = to_the_minute(when)
         return {
@@ -83,9 +72,7 @@ class KeptVerdicts:
         if not all(verdict.passed for verdict in verdicts.values()):
             return
         fields = {step: asdict(verdict) for step, verdict in verdicts.items()}
-        moment = at.isoformat()
-        entry = {"at": moment, "verdicts": fields, "sha256": digest_of_facts([moment, fields])}
-        write_entries(self._file, {}, {self.key: entry})
+        write_entries(self._file, {}, {self.key: {"at": at.isoformat(), "verdicts": fields}})
 
 
 def to_the_minute(moment: datetime) -> str:
@@ -98,22 +85,28 @@ def moment_of(told: str) -> datetime:
     return datetime.strptime(told, _MINUTE).replace(tzinfo=UTC)
 
 
-def facts_of_staging(config: Config, plan: Plan) -> list[object]:
-    """What all that staging proves depends on: the tool, the server's build, the settings, and what
-    a superuser has done to the server."""
+def facts_of_machine(kind: str, version: int) -> list[object]:
+    """What every verdict depends on: the tool, what it stands on, and the server's build."""
+    return [build_facts(kind, version), [(each.name, each.version) for each in installed_tools()]]
+
+
+def facts_of_staging(context: RunContext) -> list[object]:
+    """What all that staging proves depends on: that, the settings, and what a superuser has done to
+    the server."""
+    config, plan = context.config, context.plan
     return [
-        this_tool(),
-        build_facts(config.server, config.server_version),
+        *facts_of_machine(config.server, config.server_version),
         asdict(replace(config, root=Path())),
         [(path, plan.sources.digest(path)) for path in plan.bootstrap],
     ]
 
 
-def facts_of_database(config: Config, plan: Plan) -> list[object]:
+def facts_of_database(context: RunContext) -> list[object]:
     """What a database of staging depends on: that, the roles of its contracts, and every text that
     made its schema and rows."""
+    plan = context.plan
     return [
-        *facts_of_staging(config, plan),
+        *facts_of_staging(context),
         sorted(plan.contracts.roles),
         [asdict(applied) | {"commit": ""} for applied in plan.past],
         *batch_facts(plan),
@@ -127,22 +120,6 @@ def batch_facts(plan: Plan) -> list[object]:
         [(each.number, each.transaction) for each in plan.segments],
         [[(file.path, file.sha256) for file in each.files] for each in plan.segments],
     ]
-
-
-@cache
-def this_tool() -> str:
-    """Names this very installation: another size or time of a module or a rule is another tool."""
-    return digest_of_facts(sorted(_modules(Path(pytest_housekeeping.__file__).parent)))
-
-
-def _modules(folder: Path) -> Iterator[tuple[str, int, int]]:
-    for place, folders, names in os.walk(folder):
-        if "__pycache__" in folders:
-            folders.remove("__pycache__")
-        for path in (os.path.join(place, name) for name in names):  # noqa: PTH118 - of hundreds
-            if path.endswith((".py", ".sql")):
-                status = os.stat(path)  # noqa: PTH116
-                yield os.path.relpath(path, folder), status.st_size, status.st_mtime_ns
 
 
 def _verdict(fields: Mapping[str, Any]) -> Verdict:

@@ -19,7 +19,6 @@ from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.installed_tools import installed_tools
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging, recent
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.text import digest_of_facts
@@ -75,10 +74,5 @@ def tried_ahead(context: RunContext, throwaway: Throwaway, rules: Sequence[Rule]
 def _kept(context: RunContext, rules: Sequence[Rule]) -> KeptVerdicts:
     """They depend on the tool and what it stands on, the server's build, the settings, what a
     superuser has done to the server, and the rules themselves; no migration reaches them."""
-    facts = [
-        *facts_of_staging(context.config, context.plan),
-        [(each.name, each.version) for each in installed_tools()],
-        [repr(rule) for rule in rules],
-    ]
-    key = digest_of_facts(facts)
+    key = digest_of_facts([*facts_of_staging(context), [repr(rule) for rule in rules]])
     return KeptVerdicts(folder=default_folder("tripwires"), key=key, recent=recent(context))

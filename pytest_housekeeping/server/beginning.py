@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.data_folder import SUPERUSER
-from pytest_housekeeping.server.kept_folders import is_ours, kept_path
+from pytest_housekeeping.server.kept_folders import kept_path
+from pytest_housekeeping.server.os_account import is_ours
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import StagingDatabase
 

@@ -50,6 +50,11 @@ log_checkpoints = off
 log_line_prefix = '%m [%p] %e %d '
 """
 _SETTINGS_18 = "io_method = sync\n"
+_LOCALES = (
+    Path("/usr/lib/locale"),
+    Path("/usr/lib/locale/locale-archive"),
+    Path("/usr/share/locale"),
+)
 # One database is enough: CREATE DATABASE copies template1, and may run from within it.
 _STRIP = """\
 UPDATE pg_catalog.pg_database SET datistemplate = false WHERE datname = 'template0';
@@ -90,8 +95,19 @@ def image_path(programs: Programs) -> Path:
 
 
 def made_with() -> str:
-    """Names the settings of a data folder, and how it is packed."""
-    return sha256(f"{_FORMAT} {_SETTINGS} {_SETTINGS_18} {_STRIP}".encode()).hexdigest()[:8]
+    """Names the settings of a data folder, how it is packed, and which locales this machine has:
+    initdb makes collations of them."""
+    facts = f"{_FORMAT} {_SETTINGS} {_SETTINGS_18} {_STRIP} {changed_at(*_LOCALES)}"
+    return sha256(facts.encode()).hexdigest()[:8]
+
+
+def changed_at(*places: Path) -> tuple[int, ...]:
+    """When each of them was changed last, as far as it is there."""
+    found = []
+    for place in places:
+        with suppress(OSError):
+            found.append(place.stat().st_mtime_ns)
+    return tuple(found)
 
 
 def _make(image: Path, scratch: Path, programs: Programs, account: Account) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+import pytest_housekeeping
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.binaries import Programs
-from pytest_housekeeping.server.data_folder import made_with
+from pytest_housekeeping.server.binaries import Programs, share_folder
+from pytest_housekeeping.server.data_folder import changed_at, made_with
 from pytest_housekeeping.server.os_account import Account, cache_folder
 from pytest_housekeeping.server.packed_folder import HALF_MADE, pack
 from pytest_housekeeping.server.sources import find_programs
+from pytest_housekeeping.sql.text import digest_of_facts
 
 ROOM = 512 * 1024 * 1024
 _LEVEL = 1
@@ -24,7 +26,7 @@ _HALF_MADE_S = 3600
 
 
 def kept_path(programs: Programs, key: str) -> Path:
-    """Where the folder of this key is kept, for this very build and the machine's collations.
+    """Where the folder of this key is kept, for this very tool, build and the machine's collations.
 
     Keys that begin alike, up to a hyphen, are of one family.
     """
@@ -33,14 +35,21 @@ def kept_path(programs: Programs, key: str) -> Path:
 
 
 def build_facts(kind: str, version: int) -> tuple[object, ...]:
-    """What a server of this kind answers by: its very build, and the machine's collations."""
+    """What a server of this kind answers to this tool by: both to the file, what lies beside the
+    server of extensions, and the machine's collations."""
     return (made_with(), *_build(find_programs(kind, version)))
 
 
 def _build(programs: Programs) -> tuple[object, ...]:
     known = "CS_GNU_LIBC_VERSION" in os.confstr_names
     libc = os.confstr("CS_GNU_LIBC_VERSION") if known else ""
-    return programs.version, programs.key(), libc
+    return this_tool(), programs.version, programs.key(), _extensions(programs), libc
+
+
+def _extensions(programs: Programs) -> tuple[int, ...]:
+    """When something was last put beside the server or taken away, as a package does it."""
+    share, above = share_folder(programs), programs.folder.parent
+    return changed_at(above / "lib", above / "lib/postgresql", *(share or above).glob("extension"))
 
 
 def family_is_kept(key: str) -> bool:
@@ -52,16 +61,6 @@ def family_is_kept(key: str) -> bool:
 
 def _of_family(key: str) -> str:
     return f"kept-{key.partition('-')[0]}-"
-
-
-def is_ours(path: Path) -> bool:
-    """Whether it is a file that this user has made and nobody else may change.
-
-    Raises `FileNotFoundError` where there is none.
-    """
-    status = path.lstat()
-    mine = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode)
-    return mine and not status.st_mode & 0o022
 
 
 def keep(
@@ -96,3 +95,19 @@ def bound(newest: Path) -> None:
             path.unlink()
     if not newest.exists():
         raise ServerError(f"it is larger than the {ROOM // 1024 // 1024} MiB that may be kept")
+
+
+@cache
+def this_tool() -> str:
+    """Names this very installation: another size or time of a module or a rule is another tool."""
+    return digest_of_facts(sorted(_modules(Path(pytest_housekeeping.__file__).parent)))
+
+
+def _modules(folder: Path) -> Iterator[tuple[str, int, int]]:
+    for place, folders, names in os.walk(folder):
+        if "__pycache__" in folders:
+            folders.remove("__pycache__")
+        for path in (os.path.join(place, name) for name in names):  # noqa: PTH118 - of hundreds
+            if path.endswith((".py", ".sql")):
+                status = os.stat(path)  # noqa: PTH116
+                yield os.path.relpath(path, folder), status.st_size, status.st_mtime_ns

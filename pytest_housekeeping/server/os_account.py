@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from pytest_housekeeping.child_environment import bare_environment
@@ -116,3 +117,13 @@ def own_folder(path: Path, mode: int) -> bool:
         return False
     mine = stat.st_uid == os.geteuid() and path.is_dir() and not path.is_symlink()
     return mine and not stat.st_mode & 0o022 and os.access(path, os.W_OK | os.X_OK)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether it is a file that this user has made and nobody else may change.
+
+    Raises `FileNotFoundError` where there is none.
+    """
+    status = path.lstat()
+    mine = status.st_uid == os.geteuid() and S_ISREG(status.st_mode)
+    return mine and not status.st_mode & 0o022

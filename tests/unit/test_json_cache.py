@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,17 @@ def add(file: Path, used: dict[str, object]) -> None:
     write_entries(file, read_entries(file), used)
 
 
+def content_of(file: Path) -> str:
+    """What stands behind its digest."""
+    return file.read_text().partition("\n")[2]
+
+
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "c.json"
     assert read_entries(file) == {}
     add(file, {"a": [1, "x"], "b": None})
     assert read_entries(file) == {"a": [1, "x"], "b": None}
-    assert json.loads(file.read_text())["format"] == FORMAT
+    assert json.loads(content_of(file))["format"] == FORMAT
 
 
 def test_the_cache_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +69,7 @@ def test_writing_at_once_leaves_a_whole_file(tmp_path: Path) -> None:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         if file.exists():
-            json.loads(file.read_text())
+            json.loads(content_of(file))
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.json"]
 
 
@@ -75,13 +81,14 @@ def test_writing_at_once_leaves_a_whole_file(tmp_path: Path) -> None:
         "[]",
         "null",
         '{"format":0,"entries":{}}',
-        '{"format":1}',
-        '{"format":1,"entries":7}',
+        f'{{"format":{FORMAT}}}',
+        f'{{"format":{FORMAT},"entries":7}}',
     ],
 )
-def test_a_broken_file_has_no_entries_and_is_made_anew(tmp_path: Path, text: str) -> None:
+def test_a_file_of_another_form_has_no_entries_and_is_made_anew(tmp_path: Path, text: str) -> None:
     file = tmp_path / "c.json"
-    file.write_text(text)
+    file.write_bytes(json_cache._digest(file, text.encode()) + f"\n{text}".encode())
+    file.chmod(0o600)
     assert read_entries(file) == {}
     add(file, {"a": 1})
     assert read_entries(file) == {"a": 1}
@@ -91,3 +98,33 @@ def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     add(tmp_path / "file" / "c.json", {"a": 1})
     assert (tmp_path / "file").read_text() == ""
+
+
+def renamed(file: Path) -> Path:
+    return file.rename(file.with_name("of_another_key.json"))
+
+
+def edited(file: Path) -> Path:
+    file.write_bytes(file.read_bytes().replace(b'"a":1', b'"a":2'))
+    return file
+
+
+def writable(file: Path) -> Path:
+    file.chmod(0o620)
+    return file
+
+
+def linked(file: Path) -> Path:
+    there = file.rename(file.with_name("elsewhere"))
+    file.symlink_to(there)
+    return file
+
+
+@pytest.mark.parametrize("change", [renamed, edited, writable, linked])
+def test_what_is_not_as_it_was_written_is_not_known(
+    tmp_path: Path, change: Callable[[Path], Path]
+) -> None:
+    file = tmp_path / "c.json"
+    add(file, {"a": 1})
+    assert read_entries(file) == {"a": 1}
+    assert read_entries(change(file)) == {}

@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import platformdirs
@@ -27,6 +29,8 @@ CONFIG_FILES = (
     "tox.ini",
     "pep8.ini",
 )
+
+_PLUGINS = "[sqlfluff]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,20 +154,43 @@ def _content(path: Path, absolute: Path, contents: Mapping[Path, bytes]) -> byte
 
 @cache
 def _versions(path: tuple[str, ...]) -> list[str]:
-    """``name-version`` of sqlfluff, sqlfluffrs and sqlfluff's plugins, without importing them.
+    """``name-version`` of sqlfluff, sqlfluffrs and whatever is a plugin of sqlfluff, of that also
+    its files: one that is written beside the project changes under one version. Nothing is
+    imported.
 
-    Read from the names of their ``.dist-info`` folders: 0.2 ms, where ``importlib.metadata`` takes
-    several. An installation of another form is asked through ``importlib.metadata``.
+    Read from the ``.dist-info`` folders: 3 ms, where ``importlib.metadata`` takes several times
+    that. An installation of another form is asked through ``importlib.metadata``.
     """
     found: set[str] = set()
     for folder in path:
         with contextlib.suppress(OSError):
             found |= {info.name for info in Path(folder or ".").glob("sqlfluff*.dist-info")}
+        for told in Path(folder or ".").glob("*.dist-info/entry_points.txt"):
+            # What cannot be found, sqlfluff cannot import either.
+            with contextlib.suppress(OSError, ImportError, ValueError):
+                found |= _plugin(told)
     for name in ("sqlfluff", "sqlfluffrs"):
         if not any(info.startswith(f"{name}-") for info in found):
             with contextlib.suppress(metadata.PackageNotFoundError):
                 found.add(f"{name}-{metadata.version(name)}")
     return sorted(found)
+
+
+def _plugin(told: Path) -> set[str]:
+    """The package whose entry points these are, if it is a plugin of sqlfluff, and its files."""
+    text = told.read_text(encoding="utf-8")
+    if _PLUGINS not in text or told.parent.name.startswith("sqlfluff-"):
+        return set()
+    found = {told.parent.name}
+    for module in re.findall(r"^[^=\n]+=\s*(\w+)", text.partition(_PLUGINS)[2], re.MULTILINE):
+        spec = find_spec(module)
+        folders = (spec.submodule_search_locations or ()) if spec else ()
+        files = [each for folder in folders for each in sorted(Path(folder).rglob("*.*"))]
+        for file in files or ([Path(spec.origin)] if spec and spec.origin else []):
+            status = file.stat()
+            if "__pycache__" not in file.parts:
+                found.add(f"{file} {status.st_size} {status.st_mtime_ns}")
+    return found
 
 
 def _user_places() -> tuple[Path, ...]:

@@ -34,6 +34,7 @@ from pytest_housekeeping.postgres.connection import expect
 from pytest_housekeeping.promotion.fleet.work_folder import hold
 from pytest_housekeeping.promotion.installed_tools import installed_tools
 from pytest_housekeeping.promotion.production.of_fleet.handed import Handed
+from pytest_housekeeping.server.kept_folders import this_tool
 from pytest_housekeeping.snapshot.copies.server import find_servers_ahead
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump_ahead
 
@@ -176,6 +177,7 @@ def _warm(major: int) -> None:
 
     compile_ahead(rehearses=True)
     installed_tools()
+    this_tool()
     shipped_rules()
     find_pg_dump_ahead(major)
     find_servers_ahead()

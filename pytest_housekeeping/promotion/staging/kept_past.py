@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psycopg
 
-from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.plan.pending import AppliedFile
@@ -87,7 +86,7 @@ def family_of(config: Config, sources: ProjectFiles) -> str:
         # What cannot be read is said when the plan is made.
         with suppress(OSError):
             bootstrap.append((path, sources.digest(path)))
-    return digest_of_facts([__version__, asdict(replace(config, root=Path())), bootstrap])[:16]
+    return digest_of_facts([asdict(replace(config, root=Path())), bootstrap])[:16]
 
 
 def kept_past(config: Config, family: str, past: Sequence[AppliedFile]) -> KeptPast:

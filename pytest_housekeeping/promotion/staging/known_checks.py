@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pytest_housekeeping.model import Phase
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.installed_tools import installed_tools
 from pytest_housekeeping.promotion.kept_verdicts import facts_of_database
 from pytest_housekeeping.promotion.known_checks import KnownChecks
 from pytest_housekeeping.promotion.staging.target import StagingTarget
@@ -21,8 +20,7 @@ def known_checks(context: RunContext, target: StagingTarget, throwaway: Throwawa
         if schema is None or throwaway.kind == "given":
             return None
         return [
-            *facts_of_database(context.config, context.plan),
-            [(each.name, each.version) for each in installed_tools()],
+            *facts_of_database(context),
             schema.digest,
         ]
 

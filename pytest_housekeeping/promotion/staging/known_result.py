@@ -48,7 +48,7 @@ class KnownResult:
         if text is None or self.throwaway.kind == "given":
             return prove()
         context, folder = self.context, default_folder("results")
-        facts, lately = facts_of_staging(context.config, context.plan), recent(context)
+        facts, lately = facts_of_staging(context), recent(context)
         key = digest_of_facts([*facts, "before"])
         before = RestoredBefore(folder=folder, key=key, recent=lately)
         same = [expected.digest, sha256(without_positions(text)).hexdigest()]

@@ -27,7 +27,7 @@ def known_round_trips(
     """
     before = given.schema_before_batch
     facts = [
-        *facts_of_database(context.config, context.plan),
+        *facts_of_database(context),
         [(each.file.path, each.text, each.older) for each in given.repeatables],
         [
             (link.migration.sha256, link.rollback.path, link.rollback.sha256, link.pending)
@@ -44,8 +44,7 @@ def known_repeatables(
 ) -> KeptVerdicts:
     """The same of view and policy files that are applied again, by their paths and ``texts``, to
     the ``schema`` that all of them have made."""
-    facts = facts_of_database(context.config, context.plan)
-    return _kept(context, ["again", *facts, list(texts), schema.digest])
+    return _kept(context, ["again", *facts_of_database(context), list(texts), schema.digest])
 
 
 def _kept(context: RunContext, facts: list[object]) -> KeptVerdicts:

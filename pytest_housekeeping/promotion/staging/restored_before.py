@@ -20,7 +20,6 @@ from pathlib import Path
 from pytest_housekeeping.checks.json_cache import read_entries, write_entries
 from pytest_housekeeping.promotion.kept_verdicts import Recent, moment_of, to_the_minute
 from pytest_housekeeping.server import Server
-from pytest_housekeeping.server.kept_folders import is_ours
 from pytest_housekeeping.snapshot.copies.changed_part import changed_part
 from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_part_beside
 from pytest_housekeeping.snapshot.copies.restore import restored_beside
@@ -28,7 +27,6 @@ from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord, from_record
 from pytest_housekeeping.snapshot.problems import BackupNotProved, SnapshotError
-from pytest_housekeeping.sql.text import digest_of_facts
 
 # What is smaller is restored in less time than it takes to keep it.
 WORTH_KEEPING = 200_000
@@ -78,14 +76,10 @@ class RestoredBefore:
     recent: Recent
 
     def read(self) -> Restored | None:
-        """None where nothing is kept, or not as it was written down, or it could be another's, or
-        is too old."""
-        file = self._file
-        with suppress(OSError, KeyError, TypeError, ValueError, zlib.error, SnapshotError):
-            entry = read_entries(file)[self.key] if is_ours(file) else {}
-            told = [entry["since"], entry["dump"], entry["schema"]]
-            as_written = entry["sha256"] == digest_of_facts(told)
-            if as_written and self.recent.holds(moment_of(entry["since"])):
+        """None where nothing is kept, or what is has another form or is too old."""
+        with suppress(KeyError, TypeError, ValueError, zlib.error, SnapshotError):
+            entry = read_entries(self._file)[self.key]
+            if self.recent.holds(moment_of(entry["since"])):
                 return Restored(
                     dump=zlib.decompress(base64.b64decode(entry["dump"])),
                     schema=from_record(entry["schema"]),
@@ -99,9 +93,8 @@ class RestoredBefore:
             return
         packed = base64.b64encode(zlib.compress(_without_rows(dump), 1)).decode()
         said = since if isinstance(since, str) else to_the_minute(since)
-        told = [said, packed, SchemaRecord.of(schema).packed]
-        entry = dict(zip(("since", "dump", "schema"), told, strict=True))
-        write_entries(self._file, {}, {self.key: entry | {"sha256": digest_of_facts(told)}})
+        entry = {"since": said, "dump": packed, "schema": SchemaRecord.of(schema).packed}
+        write_entries(self._file, {}, {self.key: entry})
 
     @property
     def _file(self) -> Path:

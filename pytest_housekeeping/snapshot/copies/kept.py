@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from pytest_housekeeping import __version__
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Begun, Server, StagingDatabase, family_is_kept
 from pytest_housekeeping.snapshot.copies.foreseen import ForeseenCopy, copy_conninfo, read_copy
@@ -38,9 +37,9 @@ class CopyKey:
 
     @property
     def digest(self) -> str:
-        """The key; the server's build and its settings are added where the folder is kept."""
+        """The key; the tool, the server's build and its settings are added where it is kept."""
         known = self.expected
-        facts = [__version__, RESTORER, self.name, known.superuser, known.excluded, known.digest]
+        facts = [RESTORER, self.name, known.superuser, known.excluded, known.digest]
         texts = [sha256(text).hexdigest() for text in (self.schema, self.roles, self.around)]
         return f"{_FAMILY}-{sha256(json.dumps([facts, texts]).encode()).hexdigest()}"
 

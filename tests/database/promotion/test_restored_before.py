@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pytest_housekeeping.checks.json_cache import read_entries, write_entries
 from pytest_housekeeping.promotion.kept_verdicts import Recent
 from pytest_housekeeping.promotion.staging import restored_before as module
 from pytest_housekeeping.promotion.staging.restored_before import Restored, RestoredBefore
@@ -104,21 +104,17 @@ def test_where_that_does_not_show_it_all_is_restored(
     assert before.proves(server, *read()) is None
 
 
-def test_what_was_changed_or_is_not_worth_it_is_not_known(
+def test_what_has_another_form_or_is_not_worth_it_is_not_known(
     before: Restored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, (file,) = RestoredBefore(folder=tmp_path, key="k", recent=RECENT), tmp_path.iterdir()
-    written = file.read_text(encoding="utf-8")
-    for part in ("since", "dump", "schema", "sha256"):
-        told = json.loads(written)
-        told["entries"]["k"][part] += "A"
-        file.write_text(json.dumps(told), encoding="utf-8")
+    entry = read_entries(file)["k"]
+    for part in ("dump", "schema"):
+        write_entries(file, {}, {"k": entry | {part: "A"}})
         assert kept.read() is None
-    file.write_text(written, encoding="utf-8")
+    write_entries(file, {}, {"k": entry})
     assert kept.read() == before
     assert replace(kept, recent=replace(RECENT, now=NOW + timedelta(days=7))).read() is None
-    file.chmod(0o666)
-    assert kept.read() is None
     file.unlink()
     monkeypatch.setattr(module, "WORTH_KEEPING", 10**9)
     kept.keep(before.dump, before.schema, before.since)

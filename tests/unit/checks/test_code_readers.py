@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from pytest_housekeeping.checks.code.facts import CodeReference, Undecided
 from pytest_housekeeping.checks.code.readers import files
 from pytest_housekeeping.checks.code.readers.extract import Extraction, extract, references
 from pytest_housekeeping.checks.code.readers.processes import MANY
+from pytest_housekeeping.checks.json_cache import read_entries, write_entries
 
 # Its import is what loads PostgreSQL's parser.
 PARSER = "pytest_housekeeping.sql.parser.library"
@@ -169,9 +169,7 @@ def test_a_broken_cache_costs_time_and_no_truth(root: Path, text: str) -> None:
 def test_entries_of_another_form_are_read_again(root: Path) -> None:
     first = read(root, "a.py", LEDGER)
     for file in (root / "cache").iterdir():
-        stored = json.loads(file.read_text())
-        stored["entries"] = {key: [[[1]], 7] for key in stored["entries"]}
-        file.write_text(json.dumps(stored))
+        write_entries(file, {}, {key: [[[1]], 7] for key in read_entries(file)})
     assert read(root, "a.py", LEDGER).found == first.found
 
 

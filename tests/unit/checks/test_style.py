@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.checks.json_cache import FORMAT, write_entries
+from pytest_housekeeping.checks.json_cache import read_entries, write_entries
 from pytest_housekeeping.checks.style import Linting, Style, Violation
 from pytest_housekeeping.checks.style import cache as lint_cache
 from pytest_housekeeping.checks.style import linter as lint
@@ -178,6 +178,31 @@ def test_what_does_not_concern_sqlfluff_is_the_same_configuration(root: Path) ->
     (root / "pyproject.toml").write_text("[project]\nversion = '2'\n")
     assert lint_cache.configuration(root / "sql", root, {}) == before
     assert lint_cache.configuration(root / "sql", root, {"dialect": "ansi"}) != before
+
+
+def test_a_plugin_of_sqlfluff_counts_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its version, and by its files: one that is developed keeps its version."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "hk_house_style").mkdir()
+    code = tmp_path / "hk_house_style/rules.py"
+    code.write_text("a = 1", encoding="utf-8")
+    told = tmp_path / "our_style-1.0.dist-info"
+    told.mkdir()
+    known = []
+    for text in ("[pytest11]\na = hk_house_style\n", "[sqlfluff]\na = hk_house_style.rules:it\n"):
+        (told / "entry_points.txt").write_text(text, encoding="utf-8")
+        lint_cache._versions.cache_clear()
+        known.append(lint_cache._versions(tuple(sys.path)))
+    code.write_text("a = 12", encoding="utf-8")
+    lint_cache._versions.cache_clear()
+    known.append(lint_cache._versions(tuple(sys.path)))
+    told.rename(tmp_path / "our_style-1.1.dist-info")
+    lint_cache._versions.cache_clear()
+    known.append(lint_cache._versions(tuple(sys.path)))
+    lint_cache._versions.cache_clear()
+    assert len({*map(tuple, known)}) == 4
 
 
 def test_the_versions_of_sqlfluff_count(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
@@ -456,7 +481,7 @@ def test_a_broken_cache_is_ignored_and_made_anew(root: Path, start: Start) -> No
         if text == BROKEN_CACHES[-1]:
             assert second.result(path) == expected
         second.stop()
-    assert json.loads(file.read_text())["format"] == FORMAT
+    assert read_entries(file)
 
 
 @pytest.mark.parametrize("stored", [None, 1, {}, [1], [[], []], [[[1, 2]], [], ""], [[], [], 3]])

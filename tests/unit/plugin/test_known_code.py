@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import marshal
 import py_compile
 import sys
@@ -11,6 +10,7 @@ from types import CodeType, SimpleNamespace
 
 import pytest
 
+from pytest_housekeeping.checks.json_cache import read_entries
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin import known_code
 from pytest_housekeeping.plugin.known_code import KnownCode, kept_in
@@ -133,7 +133,7 @@ def test_an_interpreter_answers_for_itself(
 ) -> None:
     remember(tmp_path)
     (kept,) = tmp_path.iterdir()
-    entries = json.loads(kept.read_bytes())["entries"]
+    entries = read_entries(kept)
     monkeypatch.setattr(sys, "version", "4.0")
     assert known(tmp_path).is_made_of(SOURCE, code_of(SOURCE))
     assert asked == [SOURCE, SOURCE]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion import known_checks as shared
-from pytest_housekeeping.promotion.staging import known_checks as module
 from pytest_housekeeping.promotion.staging.known_checks import known_checks
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -171,18 +169,17 @@ until = 2027-01-03
 
 
 @pytest.mark.parametrize(
-    ("place", "part", "other"),
+    ("part", "other"),
     [
-        (kept_verdicts, "this_tool", lambda: "another"),
-        (kept_verdicts, "build_facts", lambda *_: ("another",)),
-        (module, "installed_tools", lambda: ()),
+        ("installed_tools", lambda: ()),
+        ("build_facts", lambda *_: ("another",)),
     ],
 )
 def test_another_tool_or_build_judges_all_of_it(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch, place: ModuleType, part: str, other: Any
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, part: str, other: Any
 ) -> None:
     first = ground.run()
-    monkeypatch.setattr(place, part, other)
+    monkeypatch.setattr(kept_verdicts, part, other)
     assert ground.run() == first
 
 
@@ -195,13 +192,3 @@ def test_what_has_failed_what_is_not_whole_and_what_was_given_is_kept_nowhere(
     assert len(ground.run()) > len(EACH_TIME)
     given = replace(ground, kind="given")
     assert given.run() == given.run()
-
-
-def test_what_was_changed_in_the_cache_is_judged_again(ground: Ground, tmp_path: Path) -> None:
-    first = ground.run()
-    (file,) = (tmp_path / "cache").iterdir()
-    told = json.loads(file.read_text(encoding="utf-8"))
-    (entry,) = told["entries"].values()
-    entry["verdicts"]["checks/rls.toml::scope"]["examined"] = 4
-    file.write_text(json.dumps(told), encoding="utf-8")
-    assert ground.run() == first

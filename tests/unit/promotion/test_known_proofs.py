@@ -14,7 +14,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, Verdict
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.promotion import known_checks
+from pytest_housekeeping.promotion import kept_verdicts, known_checks
 from pytest_housekeeping.promotion.production.backup import known_proofs as module
 from pytest_housekeeping.promotion.production.backup.known_proofs import KnownProofs
 from pytest_housekeeping.snapshot.compare.batches import SchemaChange
@@ -133,7 +133,7 @@ def test_on_any_other_ground_all_of_it_is_proved(ground: Ground, changed: dict[s
 
 def test_another_tool_proves_all_of_it(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     first = planned(ground)
-    monkeypatch.setattr(module, "this_tool", lambda: "another")
+    monkeypatch.setattr(kept_verdicts, "installed_tools", lambda: ())
     assert planned(ground) == first
 
 

@@ -126,7 +126,7 @@ def test_any_other_is_restored(ground: Ground, changed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "other"), [("this_tool", lambda: "another"), ("build_facts", lambda *_: ("another",))]
+    ("part", "other"), [("installed_tools", lambda: ()), ("build_facts", lambda *_: ("another",))]
 )
 def test_another_tool_or_build_restores_it(
     ground: Ground, monkeypatch: pytest.MonkeyPatch, part: str, other: Any

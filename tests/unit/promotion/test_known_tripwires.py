@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -102,16 +102,15 @@ def test_on_any_other_it_is_tried(ground: Ground, changed: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("place", "part", "other"),
+    ("part", "other"),
     [
-        (kept_verdicts, "this_tool", lambda: "another"),
-        (module, "installed_tools", lambda: ()),
-        (kept_verdicts, "build_facts", lambda *_: ("another",)),
+        ("installed_tools", lambda: ()),
+        ("build_facts", lambda *_: ("another",)),
     ],
 )
 def test_another_tool_or_build_tries_it(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch, place: ModuleType, part: str, other: Any
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, part: str, other: Any
 ) -> None:
     assert ground.known(keeps=True)
-    monkeypatch.setattr(place, part, other)
+    monkeypatch.setattr(kept_verdicts, part, other)
     assert not ground.known()

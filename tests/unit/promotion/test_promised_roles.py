@@ -45,13 +45,6 @@ def test_what_would_be_made_otherwise_is_tried_again(staged: Staged, path: str, 
     assert promised_roles(staged.context(Mode.PROD), ("embedded", 16)).known is None
 
 
-def test_what_is_not_as_it_was_kept_is_tried_again(staged: Staged) -> None:
-    promised_roles(staged.context(Mode.PROD), ("embedded", 16)).keep(ROLES)
-    (kept,) = staged.root.parent.glob("cache/**/promised-roles/*.json")
-    kept.write_text(kept.read_text().replace("NOSUPERUSER", "SUPERUSER"))
-    assert promised_roles(staged.context(Mode.PROD), ("embedded", 16)).known is None
-
-
 def test_no_file_promises_no_role(staged: Staged) -> None:
     (staged.root / BOOTSTRAP).unlink()
     assert promised_roles(staged.context(Mode.PROD), ("embedded", 16)).known == {}

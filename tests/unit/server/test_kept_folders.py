@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server import kept_folders, packed_folder
-from pytest_housekeeping.server.os_account import server_account
+from pytest_housekeeping.server import data_folder, kept_folders, packed_folder
+from pytest_housekeeping.server.os_account import is_ours, server_account
 from pytest_housekeeping.server.packed_folder import HALF_MADE, lay
 from pytest_housekeeping.server.sources import find_programs
 
@@ -191,6 +191,27 @@ def test_a_key_is_of_one_build_and_its_family_is_known(cache: Path) -> None:
     assert not kept_folders.family_is_kept("abd-1")
 
 
+def test_another_tool_extension_or_locale_is_another_ground(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that puts a file beside the server leaves the server as it is."""
+    share, known = tmp_path / "share", [kept_folders.build_facts("embedded", 16)]
+    (share / "extension").mkdir(parents=True)
+    monkeypatch.setattr(kept_folders, "share_folder", lambda _: share)
+    known.append(kept_folders.build_facts("embedded", 16))
+    (share / "extension/vector.control").touch()
+    known.append(kept_folders.build_facts("embedded", 16))
+    monkeypatch.setattr(kept_folders, "this_tool", lambda: "another")
+    known.append(kept_folders.build_facts("embedded", 16))
+    monkeypatch.setattr(data_folder, "_LOCALES", (tmp_path,))
+    known.append(kept_folders.build_facts("embedded", 16))
+    image = data_folder.image_path(PROGRAMS)
+    (tmp_path / "de_DE.utf8").mkdir()
+    assert kept_folders.build_facts("embedded", 16) not in known
+    assert data_folder.image_path(PROGRAMS) != image
+    assert len(set(known)) == len(known)
+
+
 def test_only_a_file_of_our_own_counts(tmp_path: Path) -> None:
     ours = tmp_path / "ours"
     ours.write_bytes(b"")
@@ -198,10 +219,10 @@ def test_only_a_file_of_our_own_counts(tmp_path: Path) -> None:
     link, pipe = tmp_path / "link", tmp_path / "pipe"
     link.symlink_to(ours)
     os.mkfifo(pipe, 0o600)
-    assert [kept_folders.is_ours(each) for each in (ours, link, pipe)] == [True, False, False]
+    assert [is_ours(each) for each in (ours, link, pipe)] == [True, False, False]
     ours.chmod(0o620)
-    assert not kept_folders.is_ours(ours)
+    assert not is_ours(ours)
     if os.geteuid() == 0:
         ours.chmod(0o600)
         os.chown(ours, 65534, -1)
-        assert not kept_folders.is_ours(ours)
+        assert not is_ours(ours)

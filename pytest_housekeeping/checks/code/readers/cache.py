@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -25,8 +26,9 @@ def content_key(data: bytes, suffix: str) -> str:
 
 @cache
 def readers_version() -> str:
-    """The digest of the readers' own text and of their parsers' versions."""
-    digest = hashlib.sha256()
+    """The digest of the readers' own text, of their parsers' versions and of Python's, which reads
+    Python."""
+    digest = hashlib.sha256(sys.version.encode())
     for source in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(source.read_bytes())
     for name in _PARSERS:

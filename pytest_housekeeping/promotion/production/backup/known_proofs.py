@@ -19,14 +19,13 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_verdicts import (
     KeptVerdicts,
     batch_facts,
+    facts_of_machine,
     recent,
-    this_tool,
 )
 from pytest_housekeeping.promotion.known_checks import KnownChecks
 from pytest_housekeeping.promotion.known_restores import restored_once
 from pytest_housekeeping.promotion.production.backup.backup import Backup
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
-from pytest_housekeeping.server import build_facts
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.text import digest_of_facts
@@ -53,8 +52,7 @@ class KnownProofs:
         if server is None or not self._is_kept_here:
             return prove()
         facts = [
-            this_tool(),
-            build_facts(server.kind, server.major),
+            *facts_of_machine(server.kind, server.major),
             repr(self.context.config.stubs_and_marks),
             self.backup.digests,
             hashlib.sha256(dump).hexdigest(),
@@ -77,8 +75,7 @@ class KnownProofs:
         if server is None or not self._is_kept_here:
             return None
         return [
-            this_tool(),
-            build_facts(server.kind, server.major),
+            *facts_of_machine(server.kind, server.major),
             asdict(replace(context.config, root=Path())),
             rehearsal.role,
             self.backup.digests,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pytest_housekeeping import __version__
 from pytest_housekeeping.checks.json_cache import default_folder, read_entries, write_entries
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.replay import run_bootstrap
@@ -45,16 +44,13 @@ class PromisedRoles:
             return {}
         entry = read_entries(self._file).get(self.key, {})
         try:
-            if entry["sha256"] != digest_of_facts(entry["roles"]):
-                return None
             return {name: set(attributes) for name, attributes in entry["roles"].items()}
         except (KeyError, TypeError, AttributeError):
             return None
 
     def keep(self, roles: Roles) -> None:
         fields = {name: sorted(attributes) for name, attributes in roles.items()}
-        entry = {"roles": fields, "sha256": digest_of_facts(fields)}
-        write_entries(self._file, {}, {self.key: entry})
+        write_entries(self._file, {}, {self.key: {"roles": fields}})
 
     @property
     def _file(self) -> Path:
@@ -65,8 +61,6 @@ def promised_roles(context: RunContext, server: tuple[str, int]) -> PromisedRole
     """What is known of them, on a server of this kind and major version."""
     config, plan = context.config, context.plan
     facts = [
-        __version__,
-        _QUERY,
         build_facts(*server),
         (config.migrator, config.layout, dict(config.session), repr(config.stubs_and_marks)),
         config.platform,
