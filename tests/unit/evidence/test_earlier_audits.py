@@ -1,7 +1,8 @@
 """Audits of every version that there ever was are read, and have the digest that they had then.
 
-``audits/`` has one of each published schema, made by the code of that time, with every field that
-it knew. The schema of today is published, and has its own, by ``HK_WRITE_DOCS=1``.
+``audits/`` has that of 0.1.0, and of each schema from the 30th on one with every field that it
+knows and a sparse one, which lacks each value that may be missing. The 30th has whatever those
+between had. The schema of today is published, and has its own two, by ``HK_WRITE_DOCS=1``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ def test_the_schema_of_today_is_published_and_has_its_audit() -> None:
         SCHEMA.write_text(f"{text}\n", encoding="utf-8")
         if not any(path.stem.endswith(name) for path in AUDITS):
             place = AUDITS[-1].with_name(f"{int(AUDITS[-1].name[:2]) + 1:02}_{name}.json")
-            place.write_text(to_json(_sealed(filled(schema, schema["$defs"]))), encoding="utf-8")
+            whole = filled(schema, schema["$defs"])
+            place.write_text(to_json(_sealed(whole)), encoding="utf-8")
+            sparse = to_json(_sealed(_sparse(whole, schema, schema["$defs"])), as_read=True)
+            place.with_stem(f"{place.stem}_sparse").write_text(sparse, encoding="utf-8")
         return
     fix = "HK_WRITE_DOCS=1 pytest tests/unit/evidence/test_earlier_audits.py writes both"
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == schema, fix
@@ -68,3 +72,18 @@ def _sealed(document: Any) -> Audit:
     audit = Audit.model_validate({**document, "chain": {"previous": "x"}})
     chain = audit.chain.model_copy(update={"digest": digest(audit)})
     return audit.model_copy(update={"chain": chain})
+
+
+def _sparse(document: Any, schema: Any, definitions: Any) -> Any:
+    """The document without what may be missing; each object stays, for what it must have."""
+    if isinstance(document, list):
+        return [_sparse(each, schema["items"], definitions) for each in document[:1]]
+    for each in schema.get("anyOf", schema.get("allOf", (schema,))):
+        known = definitions.get(str(each.get("$ref", "")).rpartition("/")[2], each)
+        if isinstance(document, dict) and "properties" in known:
+            return {
+                name: _sparse(value, known["properties"][name], definitions)
+                for name, value in document.items()
+                if name in known.get("required", ()) or "{" in json.dumps(value)
+            }
+    return document
