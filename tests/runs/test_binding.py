@@ -10,13 +10,12 @@ import pytest
 
 from pytest_housekeeping.promotion.commands.approve import approve
 from support.fresh_copy import git
-from support.production_project import Production
+from support.production_project import UNPROVED, Production
 from support.signing import new_key, signer_line
 from support.staging_project import Run
 
 OF_SOMETHING_ELSE = True
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 BOUND = re.compile(r"^bound to: (\S+)$", re.MULTILINE)
 NEVER = "0" * 64 + "-" + "0" * 60
 
@@ -40,8 +39,7 @@ def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> No
     assert f"--hk-plan={planned}" in run.output
 
     # A comment more in a file that is pending.
-    file = production.root / "sql/migrations/0003_urgency.sql"
-    text = file.read_text(encoding="utf-8")
+    text = (production.root / "sql/migrations/0003_urgency.sql").read_text(encoding="utf-8")
     production.change({"sql/migrations/0003_urgency.sql": f"{text}-- later\n"}, proved=True)
     run = production.promote(f"--hk-plan={planned}")
     assert (run.code, run.outcome) == (1, "refused"), run.output
@@ -67,14 +65,23 @@ def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> No
     assert "contracts are about, the settings" in run.output
 
     # As it was planned, in another commit.
-    production.change(
-        {
-            "checks/queries/no_empty_secret.sql": was,
-            "pyproject.toml": settings,
-            "conftest.py": None,
-        }
-    )
-    # Another object in production, which drift alone would let through.
+    before = changed | {"checks/queries/no_empty_secret.sql": was, "pyproject.toml": settings}
+    production.change(before | {"conftest.py": None})
+    _other_schema_is_refused(production, planned)
+
+    run = production.promote(f"--hk-plan={planned}")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    bound = run.audit["bound"]
+    # By these another target knows the same transition again.
+    assert bound.pop("schema_before") != bound.pop("schema_after")
+    same = {"digest": planned, "planned": True}
+    assert bound == {**same, "second_person": "nobody", "approvals": []}
+    said = f"as planned: {planned}; nobody else has to approve it: approvals = 0"
+    assert run.message("rehearse::binding") == said
+
+
+def _other_schema_is_refused(production: Production, planned: str) -> None:
+    """Another object in production, which drift alone would let through."""
     production.execute("CREATE INDEX by_hand ON desk.ticket (subject)")
     drifted = production.promote(f"--hk-plan={planned}")
     accepted = re.search(r"--hk-accept-drift=\w+", drifted.output)
@@ -84,20 +91,6 @@ def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> No
     assert "it differs in the schema before, the schema after\n" in run.output
     production.execute("DROP INDEX desk.by_hand")
     assert production.unchanged
-
-    run = production.promote(f"--hk-plan={planned}")
-    assert (run.code, run.outcome) == (0, "promoted"), run.output
-    bound = run.audit["bound"]
-    # By these another target knows the same transition again.
-    assert bound.pop("schema_before") != bound.pop("schema_after")
-    assert bound == {
-        "digest": planned,
-        "planned": True,
-        "second_person": "nobody",
-        "approvals": [],
-    }
-    said = "nobody else has to approve it: approvals = 0"
-    assert run.message("rehearse::binding") == f"as planned: {planned}; {said}"
 
 
 def test_what_no_plan_has_printed_is_misuse(production: Production) -> None:

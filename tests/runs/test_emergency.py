@@ -71,6 +71,11 @@ def test_it_waits_for_nobody_proves_all_and_is_open_until_somebody_closes_it(
     assert f"review {name} '…'" in run.output
     assert run.message("rehearse::binding").endswith("0 of 1 approvals; waived by --hk-emergency")
 
+    _is_open(production, name)
+    _close(production, name, key=tmp_path / "ada")
+
+
+def _is_open(production: Production, name: str) -> None:
     merge_audit(production.root)
     watched = production.promote(mode="verify", confirm=None)
     assert watched.code == 1, watched.output
@@ -82,8 +87,10 @@ def test_it_waits_for_nobody_proves_all_and_is_open_until_somebody_closes_it(
     # A deployment may be the repair: it asks for its schema, and for nothing else.
     assert status(production.root, needs="HEAD").good
 
+
+def _close(production: Production, name: str, *, key: Path) -> None:
     git(production.root, "config", "gpg.format", "ssh")
-    git(production.root, "config", "user.signingkey", str(tmp_path / "ada"))
+    git(production.root, "config", "user.signingkey", str(key))
     told = list(review(production.root, name, "nothing is left of it"))
     assert told[1] == "pushed to origin"
     assert audit(production.root).proved

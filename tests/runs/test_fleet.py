@@ -23,6 +23,7 @@ from support.fleet_project import FLEET, NAMES, fleet_of, outcomes, run
 from support.fresh_copy import git
 from support.more_databases import variables
 from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal
+from support.staging_project import Run
 
 # What one of the databases has besides makes it a group of its own.
 APART = "CREATE SCHEMA apart AUTHORIZATION promoter"
@@ -42,6 +43,18 @@ def fleet(rehearsed: Rehearsal, tmp_path: Path) -> Iterator[Production]:
 
 
 def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_path: Path) -> None:
+    planned = _planned(fleet)
+    first = _begun(fleet, tmp_path)
+    second = _taken_up(fleet, tmp_path)
+    _prove_record(fleet, second)
+    assert PASSWORD not in planned.output + first.output + second.output
+    proof = prove(fleet.root)
+    assert proof.proved, proof.lines
+    assert "2 records of fleets" in proof.lines[-1]
+    _prove_drift_is_left_out(fleet)
+
+
+def _planned(fleet: Production) -> Run:
     # What is archived is not even asked whether it is there.
     listed = [*NAMES, {"name": "gone", "state": "archived"}]
     beside = {"sql/migrations/0005_beside.sql": CONCURRENTLY}
@@ -62,7 +75,10 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
     # A plan is a report, and is not committed.
     shutil.rmtree(fleet.root / "ops/tenants")
     fleet.change(dict.fromkeys(beside), proved=True)
+    return planned
 
+
+def _begun(fleet: Production, tmp_path: Path) -> Run:
     # The canary of the second group may not connect any more: it is away, and the rest goes in.
     lost = "ALTER DATABASE t4 ALLOW_CONNECTIONS false"
     with fleet.server.superuser("postgres") as connection:
@@ -81,6 +97,13 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
     assert outcomes(first)["wave-1::t2"] == "PASSED", first.output
     assert "database not promoted: t3" in first.output
     _prove_one_dump_for_both(fleet, first.output)
+    _prove_reports(fleet, reports)
+    with fleet.server.superuser("postgres") as connection:
+        connection.execute(lost.replace("false", "true").encode())
+    return first
+
+
+def _prove_reports(fleet: Production, reports: Path) -> None:
     told = json.loads((reports / "housekeeping.sarif").read_bytes())["runs"][0]["results"]
     assert [each["message"]["text"].split(": ")[:2] for each in told] == [
         ["t4", "away"],
@@ -92,9 +115,9 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
     properties = {each.get("name"): each.get("value") for each in of_t1.iter("property")}
     assert properties["housekeeping.outcome"] == "promoted"
     assert (fleet.root / "ops/tenants/t1/audit" / str(properties["housekeeping.audit"])).is_file()
-    with fleet.server.superuser("postgres") as connection:
-        connection.execute(lost.replace("false", "true").encode())
 
+
+def _taken_up(fleet: Production, tmp_path: Path) -> Run:
     counted = CountedGit(fleet.root.parent / "counted")
     # In a process of its own: pytest-xdist starts its workers with the path of the first moment.
     words = ("--hk-fleet=tenants", "-v", "-n", "2", f"--basetemp={tmp_path / 'base'}")
@@ -119,6 +142,10 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
         with fleet.server.superuser(name) as connection:
             rows = connection.execute("SELECT path, count(*) FROM housekeeping.history GROUP BY 1")
             assert {count for _, count in rows.fetchall()} == {1}, name
+    return second
+
+
+def _prove_record(fleet: Production, second: Run) -> None:
     record = json.loads(max((fleet.root / "ops/tenants/audit").glob("fleet_*.json")).read_bytes())
     assert record["complete"] is True
     assert record["chain"]["previous"]
@@ -130,11 +157,9 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
         shown = [s for s in audit["steps"] if s["phase"] == "rehearse" and s["shown_at"]]
         assert shown
         assert all("shown for the group on tenants/" in s["message"] for s in shown)
-    assert PASSWORD not in planned.output + first.output + second.output
-    proof = prove(fleet.root)
-    assert proof.proved, proof.lines
-    assert "2 records of fleets" in proof.lines[-1]
 
+
+def _prove_drift_is_left_out(fleet: Production) -> None:
     with fleet.server.superuser("t2") as connection:
         connection.execute("ALTER TABLE desk.ticket ADD COLUMN by_hand text")
     told = _status(fleet, "--hk-fleet=tenants")

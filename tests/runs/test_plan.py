@@ -14,10 +14,9 @@ import jsonschema
 import pytest
 
 from support.fresh_copy import ROOT, git
-from support.production_project import PASSWORD, Production, Rehearsal
+from support.production_project import PASSWORD, UNPROVED, Production, Rehearsal
 from support.staging_project import Run
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 MIGRATION = """ALTER TABLE desk.ticket ADD COLUMN token uuid DEFAULT gen_random_uuid();
 CREATE INDEX ticket_token ON desk.ticket (token);
 ALTER TABLE vault.secret DROP COLUMN by_hand;
@@ -102,15 +101,7 @@ def test_a_plan_and_the_promotion_that_it_leads_to(production: Production) -> No
         assert told["next"]["needs_person"] is True
         promoted = here.promote(*confirmed[2:], "--hk-json")
     assert (promoted.code, promoted.outcome) == (0, "promoted"), promoted.output
-    told = promoted.told
-    assert (told["mode"], told["outcome"]) == ("prod", "promoted")
-    assert told["plan"] == promoted.audit["bound"]["digest"]
-    assert (told["next"]["command"], told["next"]["needs_person"]) == (
-        "pytest --hk-mode=verify",
-        False,
-    )
-    branch = told["evidence"]["branch"]
-    assert git(here.root, "show", f"{branch}:{told['evidence']['audit']}")
+    told_of_promotion(promoted, here.root)
     assert promoted.audit["bound"]["planned"] is True
     assert {each["shown_at"] for each in promoted.audit["steps"]} == {""}
     for part in ("changes", "batch"):
@@ -125,6 +116,15 @@ def test_a_plan_and_the_promotion_that_it_leads_to(production: Production) -> No
     assert "  pending   nothing" in again.output
     assert "promote exactly this" not in again.output
     assert again.audit["changes"] == []
+
+
+def told_of_promotion(promoted: Run, root: Path) -> None:
+    told, evidence = promoted.told, promoted.told["evidence"]
+    assert (told["mode"], told["outcome"]) == ("prod", "promoted")
+    assert told["plan"] == promoted.audit["bound"]["digest"]
+    following = told["next"]["command"], told["next"]["needs_person"]
+    assert following == ("pytest --hk-mode=verify", False)
+    assert git(root, "show", f"{evidence['branch']}:{evidence['audit']}")
 
 
 def taken_over(again: Run, planned: Run) -> None:

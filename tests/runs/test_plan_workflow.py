@@ -190,10 +190,16 @@ def test_one_comment_is_posted_superseded_and_brought_up_to_date(
     assert "Superseded" not in comment
     assert "--hk-plan" not in comment
     assert github.others == others
-    # What everybody may read: the log, the page of the run, the comment. There is no artifact.
+    _nothing_of_production(pull_request, failed, comment, read_identifier(posted))
+
+
+def _nothing_of_production(
+    pull_request: PullRequest, failed: JobRun, comment: str, system: str
+) -> None:
+    """What everybody may read: the log, the page of the run, the comment. There is no artifact."""
     assert list(failed.artifacts.iterdir()) == []
     read = "\n".join([comment, failed.summary, *(step.output for step in failed.steps)])
-    system = read_identifier(posted)
+    address = pull_request.address
     for secret in (*address.values(), system, 'table "nothing" does not exist'):
         assert not re.search(rf"(?<![\w.]){re.escape(secret)}(?![\w.])", read), secret
     assert "The repository is public: what the run prints is not shown" in failed.step(PLAN).output

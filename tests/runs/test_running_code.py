@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from support.fresh_copy import git
-from support.production_project import Production, merge_audit
+from support.production_project import UNPROVED, Production, merge_audit
 
 OF_SOMETHING_ELSE = True
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 BOUNDARIES = """
 [apps.desk]
 roles = ["desk_app"]
@@ -74,6 +73,15 @@ def said(run: Any) -> str:
     return str(step["message"])
 
 
+def _has_to_be_here(here: Production) -> None:
+    """A commit that is named is read, and one that is not here ends the run early."""
+    here.change({"pyproject.toml": UNPROVED + 'running = ["gone"]\n'})
+    lacking = here.promote()
+    assert (lacking.code, lacking.outcome) == (1, "refused"), lacking.output
+    assert lacking.steps["precheck::code"] == "failed"
+    assert "running = 'gone' under [tool.housekeeping]: no commit here" in lacking.output
+
+
 def test_old_code_on_the_new_schema(production: Production) -> None:
     here = replace(production, before=production.state)
     here.change(
@@ -107,12 +115,7 @@ def test_old_code_on_the_new_schema(production: Production) -> None:
     assert "in two steps" in run.output
     assert "Traceback" not in run.output
 
-    # A commit that is named is read, and one that is not here ends the run early.
-    here.change({"pyproject.toml": UNPROVED + 'running = ["gone"]\n'})
-    lacking = here.promote()
-    assert (lacking.code, lacking.outcome) == (1, "refused"), lacking.output
-    assert lacking.steps["precheck::code"] == "failed"
-    assert "running = 'gone' under [tool.housekeeping]: no commit here" in lacking.output
+    _has_to_be_here(here)
 
     # Both by name, with a reason: it is promoted.
     here.change(
@@ -127,7 +130,11 @@ def test_old_code_on_the_new_schema(production: Production) -> None:
     assert "(deployed): 2 files, 2 statements prepared, 1 name looked up" in said(exempt)
     merge_audit(here.root)
 
-    # Between two transactions the code meets what the first has left, whatever the second does.
+    _met_between_two_transactions(here)
+
+
+def _met_between_two_transactions(here: Production) -> None:
+    """The code meets what the first has left, whatever the second does."""
     here.change(
         {
             "pyproject.toml": UNPROVED + 'running = ["HEAD"]\n',

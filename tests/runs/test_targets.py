@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,16 +120,34 @@ def test_what_is_not_the_same_there_is_refused_by_name(first: Production) -> Non
     assert "had other checks: " in judged.output, judged.output
 
 
+def _asked(first: Production, query: str) -> object:
+    with first.server.superuser(DATABASE) as connection:
+        (found,) = connection.execute(query.encode()).fetchone() or (None,)
+    return found
+
+
+def _refused_by_rows(first: Production, path: str, text: str) -> None:
+    """What the empty copy has taken, the rows that there are refuse."""
+    _asked(first, "INSERT INTO vault.secret VALUES (1, 'x') RETURNING 1")
+    files = {
+        "sql/migrations/0002_later.sql": "CREATE TABLE vault.later (id bigint PRIMARY KEY);\n",
+        "sql/rollback/0002_later.sql": "DROP TABLE vault.later;\n",
+        path: f"{text}RESET ROLE;\nINSERT INTO vault.secret VALUES (1, 'y');\n",
+    }
+    first.change(files)
+    prove(first.root, target="preprod")
+    refused = to_preprod(first)
+    assert (refused.code, newest(first)["run"]["outcome"]) == (1, "rolled_back"), refused.output
+    assert "duplicate key" in refused.output
+    assert count(first, DATABASE) == 3
+    assert _asked(first, "SELECT to_regclass('vault.later')") is None
+
+
 def test_seeds_are_applied_again_when_they_change(first: Production) -> None:
     """Each is on record, and one that fails ends the promotion with nothing half done."""
     (seed,) = (first.root / "sql/seeds").glob("*.sql")
     text, path = seed.read_text(encoding="utf-8"), f"sql/seeds/{seed.name}"
-
-    def asked(query: str) -> object:
-        with first.server.superuser(DATABASE) as connection:
-            (found,) = connection.execute(query.encode()).fetchone() or (None,)
-        return found
-
+    asked = partial(_asked, first)
     wrong = f"{text}INSERT INTO desk.nowhere VALUES (1);\n"
     first.change({"pyproject.toml": TARGETS, path: wrong}, proved=True)
     failed = to_preprod(first)
@@ -141,20 +160,7 @@ def test_seeds_are_applied_again_when_they_change(first: Production) -> None:
     assert count(first, DATABASE) == 3
     merge_audit(first.root)
 
-    # What the empty copy has taken, the rows that there are refuse.
-    asked("INSERT INTO vault.secret VALUES (1, 'x') RETURNING 1")
-    files = {
-        "sql/migrations/0002_later.sql": "CREATE TABLE vault.later (id bigint PRIMARY KEY);\n",
-        "sql/rollback/0002_later.sql": "DROP TABLE vault.later;\n",
-        path: f"{text}RESET ROLE;\nINSERT INTO vault.secret VALUES (1, 'y');\n",
-    }
-    first.change(files)
-    prove(first.root, target="preprod")
-    refused = to_preprod(first)
-    assert (refused.code, newest(first)["run"]["outcome"]) == (1, "rolled_back"), refused.output
-    assert "duplicate key" in refused.output
-    assert (count(first, DATABASE), asked("SELECT to_regclass('vault.later')")) == (3, None)
-
+    _refused_by_rows(first, path, text)
     first.change({path: f"{text}-- once more\n"})
     prove(first.root, target="preprod")
     planned = to_preprod(first, mode="plan", confirm=None)

@@ -48,27 +48,11 @@ class Batch:
 def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
     """Apply all of it in one transaction that is rolled back, and go there and back in it."""
     texts: dict[str, str] = {}
-
-    def known(path: str, kind: Kind, text: str) -> SqlFile:
-        file = sqlfile.from_text(path, kind, text, digest(f"{path} {text}".encode()))
-        texts[file.sha256] = text
-        return file
-
-    def link(number: int, pair: tuple[str, str], *, pending: bool) -> RollbackLink:
-        up, down = pair
-        name = f"{number:04}_change.sql"
-        return RollbackLink(
-            migration=known(f"sql/migrations/{name}", Kind.MIGRATION, up),
-            rollback=known(f"sql/rollback/{name}", Kind.ROLLBACK, down),
-            pending=pending,
-        )
-
-    past = [link(n, pair, pending=False) for n, pair in enumerate(batch.past, 1)]
-    new = [
-        link(n, pair, pending=True) for n, pair in enumerate(batch.migrations, len(batch.past) + 1)
-    ]
+    past, new = _links(texts, batch)
     repeatables = [
-        AppliedRepeatable(file=known(f"sql/{kind}s/{name}", kind, text), text=text, older=older)
+        AppliedRepeatable(
+            file=_known(texts, f"sql/{kind}s/{name}", kind, text), text=text, older=older
+        )
         for kind, files in ((Kind.VIEW, batch.views), (Kind.POLICY, batch.policies))
         for name, (text, older) in files.items()
     ]
@@ -104,6 +88,27 @@ def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
         connection.execute("ROLLBACK TO SAVEPOINT there")
         transaction.prove()
     return verdicts
+
+
+def _links(
+    texts: dict[str, str], batch: Batch
+) -> tuple[Sequence[RollbackLink], Sequence[RollbackLink]]:
+    """Those of the past and those of the batch; their ``texts`` go by their digests."""
+    links = [
+        RollbackLink(
+            migration=_known(texts, f"sql/migrations/{n:04}_change.sql", Kind.MIGRATION, up),
+            rollback=_known(texts, f"sql/rollback/{n:04}_change.sql", Kind.ROLLBACK, down),
+            pending=n > len(batch.past),
+        )
+        for n, (up, down) in enumerate([*batch.past, *batch.migrations], 1)
+    ]
+    return links[: len(batch.past)], links[len(batch.past) :]
+
+
+def _known(texts: dict[str, str], path: str, kind: Kind, text: str) -> SqlFile:
+    file = sqlfile.from_text(path, kind, text, digest(f"{path} {text}".encode()))
+    texts[file.sha256] = text
+    return file
 
 
 def _apply(transaction: Transaction, files: Sequence[SqlFile], texts: Mapping[str, str]) -> None:

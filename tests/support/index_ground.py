@@ -74,13 +74,9 @@ def told(
         before=kept.get("before"),
         after=kept.get("after"),
     )
+    pages = {path: data for path, data in files.items() if path.endswith(".html")}
     audit = with_artifacts(
-        audit,
-        [
-            Artifact(path=path, sha256=sha256(data))
-            for path, data in files.items()
-            if path.endswith(".html")
-        ],
+        audit, [Artifact(path=path, sha256=sha256(data)) for path, data in pages.items()]
     )
 
     def edit(document: dict[str, Any]) -> None:

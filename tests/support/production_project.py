@@ -35,6 +35,7 @@ PASSWORD = 'it\'s a "pass\\word" 100%41 $HOME $(id) ünïcödé-Ж9 :@/?#&=+'
 # The second promotion without its rules of row-level security, for tests of something else: a run
 # of it takes a fifth less.
 PLAIN = "plain"
+UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 _SECRET = "the-superuser-0f-this-server"
 TENANT = "11111111-1111-1111-1111-111111111111"
 # What only a person at work wants (hypothesis takes a second for its summary), and what a promotion

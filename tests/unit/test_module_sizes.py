@@ -10,6 +10,7 @@ from support.fresh_copy import ROOT
 MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 50
 MODULES = [*(ROOT / "pytest_housekeeping").rglob("*.py")]
+TESTS = [*(ROOT / "tests").rglob("*.py")]
 
 
 def test_no_module_is_too_long() -> None:
@@ -20,7 +21,7 @@ def test_no_module_is_too_long() -> None:
 def test_no_function_is_too_long() -> None:
     sizes = {
         f"{path.relative_to(ROOT)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
-        for path in MODULES
+        for path in (*MODULES, *TESTS)
         for node in _functions(ast.parse(path.read_bytes()).body)
     }
     assert {name: size for name, size in sizes.items() if size > MOST_LINES_OF_A_FUNCTION} == {}

@@ -226,7 +226,11 @@ def test_production_its_standby_and_its_copies(
         assert asked.status_on(there, sent) is None
         assert asked.status_of(sent) is None
         asked.close()
-    with closing(opened(family.standby)) as promoted:
+    _refuses_what_was_promoted(pin, family.standby)
+
+
+def _refuses_what_was_promoted(pin: Pin, standby: int) -> None:
+    with closing(opened(standby)) as promoted:
         identity, timeline = locate(promoted), timeline_of(promoted)
     assert identity.system_identifier == pin.system_identifier
     assert timeline == 2
