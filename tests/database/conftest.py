@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase, start
 from support.lent_database import LentDatabase
 from support.server_scripts import settings_from_environment
@@ -37,14 +37,14 @@ def database(lent: LentDatabase) -> Iterator[StagingDatabase]:
 
 
 @pytest.fixture
-def connection(database: StagingDatabase) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def connection(database: StagingDatabase) -> Iterator[Connection]:
     """The migrator's connection to the fresh database, in autocommit: BEGIN is explicit."""
     with psycopg.connect(database.migrator_conninfo, autocommit=True) as opened:
         yield opened
 
 
 @pytest.fixture
-def superuser(database: StagingDatabase) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def superuser(database: StagingDatabase) -> Iterator[Connection]:
     """The superuser's connection to the fresh database, in autocommit."""
     with psycopg.connect(database.superuser_conninfo, autocommit=True) as opened:
         yield opened

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from support.production_project import Production, Rehearsal, merge_audit
+from support.production_project import UNPROVED, Production, Rehearsal, merge_audit
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 PROVED = "[tool.housekeeping]\nlint = false\n"
 BY_HAND = """
 SET ROLE promoter;

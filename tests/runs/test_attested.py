@@ -15,7 +15,7 @@ import pytest
 
 from pytest_housekeeping.plugin.options import PARTS
 from support.fresh_copy import TESTS, commit_all, git
-from support.production_project import Production
+from support.production_project import UNPROVED, Production
 from support.signing import new_key, signer_line
 from support.staging_project import WITHOUT_RLS, Project
 
@@ -178,7 +178,6 @@ def test_another_helper_is_another_plan(production: Production) -> None:
 
 # -- what ran as Python ----------------------------------------------------------------------------
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 HELPED = "{imported}\n\ndef test_it():\n    {within}\n    assert helper.half == 1\n"
 
 

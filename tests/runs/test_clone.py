@@ -12,12 +12,11 @@ import psycopg
 from support.catalog_text import read_state
 from support.clone_server import clone_server
 from support.fresh_copy import ROOT
-from support.production_project import DATABASE, PASSWORD, Production
+from support.production_project import DATABASE, PASSWORD, UNPROVED, Production
 from support.staging_project import Run
 
 OF_SOMETHING_ELSE = True
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 ROWS = 20_000
 BATCH = {
     "pyproject.toml": UNPROVED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.production_project import Production
+from support.production_project import UNPROVED, Production
 from support.staging_project import WITHOUT_RLS, Run
 
 FORGED = """
@@ -40,7 +40,6 @@ DO $$ BEGIN
     || ' FOR EACH STATEMENT EXECUTE FUNCTION vault.meddle()';
 END $$;
 """
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 
 
 def refused(run: Run, *objects: str) -> None:

@@ -18,12 +18,11 @@ import pytest
 from pytest_housekeeping.evidence import BRANCHES
 from pytest_housekeeping.promotion.commands.index import Asked, index
 from support.fresh_copy import git
-from support.production_project import PLAIN, Production, Rehearsal
+from support.production_project import PLAIN, UNPROVED, Production, Rehearsal
 from support.staging_project import PROJECTS, Run
 
 OF_SOMETHING_ELSE = True
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 MOVES = 'may_move = {"limits of role desk_app" = "renewed daily"}\n'
 IMPATIENT = '[tool.housekeeping]\nlint = false\nlock_timeout = "200ms"\nlock_attempts = 5\n'
 OPEN_TABLE = "CREATE TABLE desk.open (tenant_id uuid NOT NULL);\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.meddling_conftests import HIDE, MARK, REVERSED
-from support.production_project import OFF, Production
+from support.production_project import OFF, UNPROVED, Production
 from support.staging_project import Run
 
 OF_SOMETHING_ELSE = True
@@ -55,9 +55,6 @@ def pytest_runtest_setup(item):
         pytest.skip("later")
 """
 SETTINGS = "[tool.pytest.ini_options]\naddopts = '{options}'\n[tool.housekeeping]\nlint = false\n"
-
-
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 
 
 @dataclass(frozen=True, kw_only=True)

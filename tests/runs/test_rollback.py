@@ -14,13 +14,19 @@ import pytest
 from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from support.fresh_copy import ROOT, git
-from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal, merge_audit
+from support.production_project import (
+    PASSWORD,
+    PROMOTER,
+    UNPROVED,
+    Production,
+    Rehearsal,
+    merge_audit,
+)
 from support.rollback_project import ROLLBACKS, STEM, schema_of
 from support.staged_project import prove
 from support.staging_project import Run
 
 HALF = {"sql/rollback/0003_urgency.sql": "ALTER TABLE desk.ticket DROP COLUMN urgency;\n"}
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 INDEX = (
     "-- hk: transaction=none\nCREATE INDEX CONCURRENTLY ticket_subject ON desk.ticket (subject);\n"
 )

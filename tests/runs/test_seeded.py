@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from support.production_project import Production
+from support.production_project import UNPROVED, Production
 from support.staging_project import Run
 
 OF_SOMETHING_ELSE = True
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 MADE = """
 CREATE TABLE vault.owner (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL);
 CREATE TABLE vault.item (

@@ -11,11 +11,10 @@ import pytest
 from pytest_housekeeping.errors import ProofFailed, ServerError
 from pytest_housekeeping.promotion.commands.status import StatusReport, status
 from support.fresh_copy import git
-from support.production_project import PASSWORD, Production
+from support.production_project import PASSWORD, UNPROVED, Production
 
 OF_SOMETHING_ELSE = True
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 PENDING = ["0002_notes.sql", "0003_urgency.sql", "0004_words.sql", "pressing.sql", "note.sql"]
 
 

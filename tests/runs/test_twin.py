@@ -9,10 +9,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema, without_restriction
-from support.production_project import Production, Rehearsal
+from support.production_project import UNPROVED, Production, Rehearsal
 from support.staging_project import Run
 
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 # A copy has no row, so it gets no table.
 FROM_ROWS = """DO $$
 BEGIN

@@ -12,12 +12,11 @@ import pytest
 
 from pytest_housekeeping.server.server_state import IN_USE, read_state
 from support.postgres_service import postgres_service
-from support.production_project import Production, Rehearsal
+from support.production_project import UNPROVED, Production, Rehearsal
 from support.rollback_project import STEM
 from support.staging_project import Run
 
 WORD = "s3cret&word-of-the-copy"
-UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 ON_GIVEN = "restored on the server that was given, 16, with the fingerprint of production"
 
 

@@ -9,14 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from pytest_housekeeping import checks, postgres, promotion
 from pytest_housekeeping.checks.rules.scope import RuleScope, scoped_query
+from pytest_housekeeping.postgres.connection import Connection
 from support.fresh_copy import ROOT
 from support.guarded import RULES
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 Column = tuple[str, str]
 
 _RELATION = re.compile(r"RTEPERMISSIONINFO :relid (\d+) [^{}]*?:selectedCols \(b([ \d]*)\)")

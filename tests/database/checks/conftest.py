@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import psycopg
 import pytest
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase, start
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from support.changes_ground import Standing, StandingPlaces, stand
@@ -20,7 +20,7 @@ from support.server_scripts import settings_from_environment
 @pytest.fixture
 def connection(
     request: pytest.FixtureRequest, lent: LentDatabase, database: StagingDatabase
-) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+) -> Iterator[Connection]:
     """The migrator's. Where a module says ``ONE_SESSION``, all of its tests have the same one: what
     the server has looked up of its catalogs is a third of what a test of a rule takes. Not where a
     setting counts that nobody has set yet: a session knows its name for good."""
@@ -32,18 +32,14 @@ def connection(
 
 
 @pytest.fixture
-def superuser(
-    lent: LentDatabase, database: StagingDatabase
-) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def superuser(lent: LentDatabase, database: StagingDatabase) -> Iterator[Connection]:
     """The superuser's, who makes roles and no more: a session that is as new."""
     with lent.session(database.superuser_conninfo) as session:
         yield session
 
 
 @pytest.fixture
-def ground(
-    connection: psycopg.Connection[tuple[Any, ...]], superuser: psycopg.Connection[tuple[Any, ...]]
-) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
     """The migrator's session, in which the tables of `guarded` stand."""
     with laid_ground(connection, superuser) as laid:
         yield laid

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
 from pytest_housekeeping.checks.catalog import read_catalog
@@ -15,8 +14,7 @@ from pytest_housekeeping.checks.queries import verify_query
 from pytest_housekeeping.declarations.objects import Objects, parse
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level, Verdict
-
-Connection = psycopg.Connection[tuple[Any, ...]]
+from pytest_housekeeping.postgres.connection import Connection
 
 SCHEMA = """
 CREATE SCHEMA shop;

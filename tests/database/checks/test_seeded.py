@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
 from pytest_housekeeping.checks.seeded.seeding import Seeded, seed, shapes_of
 from pytest_housekeeping.checks.seeded.values import losses, read_rows
+from pytest_housekeeping.postgres.connection import Connection
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 SCHEMA = """
 CREATE SCHEMA shop;
 CREATE TABLE shop.owner (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text);

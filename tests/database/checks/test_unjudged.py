@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import psycopg
 import pytest
 
 from pytest_housekeeping.checks.unjudged import find_unjudged
 from pytest_housekeeping.declarations.rls import parse_rls
 from pytest_housekeeping.model import Level
+from pytest_housekeeping.postgres.connection import Connection
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 CONTRACT = 'schemas = ["known"]\nroles = ["hk_reader"]\ncontext = ["app.tenant"]\n'
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from pytest_housekeeping.databases.content import State
 from pytest_housekeeping.databases.databases import Databases, Lent
+from pytest_housekeeping.postgres.connection import Connection
 from support.database_ground import databases_of, laid, lent, one, process
 from support.fresh_copy import ROOT
 from support.ordinary_user import has_room_for_namespaces
@@ -63,7 +64,7 @@ def elsewhere(root: Path, name: str, script: str = _WAITS) -> Iterator[list[str]
             started.send_signal(signal.SIGKILL)
 
 
-def superuser(found: Lent) -> psycopg.Connection[tuple[Any, ...]]:
+def superuser(found: Lent) -> Connection:
     """A superuser's connection to a database that was lent."""
     return psycopg.connect(found.place.cluster.conninfo(found.database.name), autocommit=True)
 

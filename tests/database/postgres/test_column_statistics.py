@@ -6,7 +6,6 @@ What the server says to a superuser (``pg_statistic``) is the oracle of what it 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 import psycopg
 import pytest
@@ -19,9 +18,9 @@ from pytest_housekeeping.postgres.column_statistics import (
     read_statistics,
     refresh,
 )
-from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.connection import Connection, LentConnection
 
-Superuser = psycopg.Connection[tuple[Any, ...]]
+Superuser = Connection
 LIMITS = "SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = '5s'"
 # An index expression alone is not in it: its index is another one then.
 _KEYS = """

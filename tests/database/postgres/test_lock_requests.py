@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import psycopg
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Kind, Lock
-from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.locks.requests import ForeseenLocks, LockNotHad
 from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.server import StagingDatabase
@@ -28,7 +28,7 @@ TEXTS = {
     "0001_a.sql": "ALTER TABLE a ADD x int",
     "0002_b.sql": "ALTER TABLE b ADD x int",
 }
-Other: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+Other: TypeAlias = Connection
 HELD = """SELECT c.relname || ' ' || l.mode
 FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
 WHERE l.pid = %s AND c.relnamespace = 'public'::regnamespace ORDER BY 1"""

@@ -20,14 +20,14 @@ from psycopg.conninfo import make_conninfo
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Level, Lock, Mode, Verdict
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.promotion.production.prechecks.activity import LookAround, check_window
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 from support.server_pair import Family, server_family
 
-Session: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+Session: TypeAlias = Connection
 PASSWORD = "correct-horse-7"
 OPTIONS = (
     *("-c", "max_prepared_transactions=5", "-c", "autovacuum_naptime=1s"),

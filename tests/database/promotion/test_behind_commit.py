@@ -11,12 +11,12 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.transaction.behind_commit import Look, look_behind_commit
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.catalog import session as catalog_session
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 CONFIG: Any = SimpleNamespace(may_move={})
 
 

@@ -15,7 +15,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import LeftBehind, SqlFailed
 from pytest_housekeeping.model import Kind, Lock, Mode, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.transaction import lock_attempts
@@ -23,7 +23,7 @@ from pytest_housekeeping.promotion.transaction.batch import Batch
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.sql import file as sqlfile
 
-Other: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+Other: TypeAlias = Connection
 ALTER = "ALTER TABLE held ADD b int"
 BUILD = "-- hk: transaction=none\nCREATE INDEX CONCURRENTLY held_a ON held (a)"
 CONSTRAINT = """

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
 from pytest_housekeeping.checks.json_cache import read_entries, write_entries
 from pytest_housekeeping.promotion.kept_verdicts import Recent
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.staging import restored_before as module
 from pytest_housekeeping.promotion.staging.restored_before import Restored, RestoredBefore
 from pytest_housekeeping.server import Server, StagingDatabase
@@ -20,7 +19,7 @@ from pytest_housekeeping.snapshot.copies.proof import prove_result
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
-Superuser = psycopg.Connection[tuple[Any, ...]]
+Superuser = Connection
 Read = Callable[[], tuple[bytes, Fingerprint]]
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
 RECENT = Recent(now=NOW, days=7)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
-import psycopg
 import pytest
 
-from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.promotion.staging import result
 from pytest_housekeeping.promotion.staging.result import result_restores
 from pytest_housekeeping.promotion.throwaway import Throwaway
@@ -17,7 +16,7 @@ from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 
-Superuser = psycopg.Connection[tuple[Any, ...]]
+Superuser = Connection
 # It may look at another table's rows, which a restore brings later.
 LOOKING = """
 CREATE TABLE lookup (k text);

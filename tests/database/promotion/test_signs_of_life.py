@@ -7,18 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-import psycopg
 import pytest
 
-from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.signs_of_life import SignsOfLife
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 
-Superuser = psycopg.Connection[tuple[Any, ...]]
+Superuser = Connection
 
 
 @pytest.fixture

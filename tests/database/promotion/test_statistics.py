@@ -10,12 +10,12 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.model import Verdict
-from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 from pytest_housekeeping.promotion.production.statistics import KeptStatistics
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.server import StagingDatabase
 
-Superuser = psycopg.Connection[tuple[Any, ...]]
+Superuser = Connection
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.child_environment import bare_environment
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot import (
     BackupFailed,
@@ -24,8 +24,6 @@ from pytest_housekeeping.snapshot import (
     pg_dump_version,
 )
 from pytest_housekeeping.snapshot.dumps.dump import normalised, without_restriction
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @pytest.fixture

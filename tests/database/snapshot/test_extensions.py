@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.snapshot.copies.server import extensions_to_leave_out, start_restore_server
 from pytest_housekeeping.snapshot.copies.twin import Dumps, twin_of
@@ -21,8 +21,6 @@ from pytest_housekeeping.snapshot.extensions import (
     without_extensions,
 )
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @pytest.fixture

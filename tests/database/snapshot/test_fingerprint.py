@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import psycopg
 import pytest
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot import (
     Change,
@@ -28,7 +28,6 @@ from pytest_housekeeping.snapshot.reading_again.incremental import Reading, read
 from support.around_mutations import AROUND_MUTATIONS
 from support.snapshot_schema import MUTATIONS, Mutation
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 SCOPE = Scope(excluded=("housekeeping",), around=Around.ALL)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot import SnapshotError, diff, read_fingerprint
 from pytest_housekeeping.snapshot.catalog import rows as catalog_rows
@@ -33,7 +33,6 @@ from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReade
 from support.ddl_chains import Chain, chains
 from support.dependent_names import SETUP, STATEMENTS
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 SCOPE = Scope(excluded=("housekeeping",), around=Around.ALL)
 # Always the same ones, in the same order; `tox -e faults` goes on to a hundred.
 CHAINS = 100 if os.environ.get("HK_FAULTS") else 3

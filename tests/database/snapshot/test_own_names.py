@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 
 from pytest_housekeeping.config import Target
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.compare.batches import SchemaChange, with_changes
 from pytest_housekeeping.snapshot.compare.own_names import as_here, group_schema
@@ -64,9 +65,7 @@ class Tenants:
 
 
 @pytest.fixture
-def tenants(
-    database: StagingDatabase, superuser: psycopg.Connection[tuple[Any, ...]]
-) -> Iterator[Tenants]:
+def tenants(database: StagingDatabase, superuser: Connection) -> Iterator[Tenants]:
     made = Tenants(database.superuser_conninfo)
     superuser.execute(f"CREATE ROLE {SHARED}".encode())
     for name in TENANTS:

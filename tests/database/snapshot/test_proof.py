@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.snapshot import (
     Around,
@@ -27,8 +27,6 @@ from pytest_housekeeping.snapshot import (
 from pytest_housekeeping.snapshot.compare.difference import in_common
 from support.fresh_copy import ROOT
 from support.snapshot_schema import BASE, ROLES, drop_roles
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)

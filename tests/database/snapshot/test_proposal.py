@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 import pytest
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
@@ -14,7 +12,6 @@ from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.way_back.inverse import Mark, Proposed
 from pytest_housekeeping.snapshot.way_back.proposal import proposal_text, propose
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 GROUND = """
 CREATE SCHEMA desk;
 CREATE TYPE desk.kind AS ENUM ('a', 'b');

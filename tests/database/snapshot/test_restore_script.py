@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.copies import lanes as restore_lanes
 from pytest_housekeeping.snapshot.copies import script as restore_script
@@ -15,7 +16,7 @@ from pytest_housekeeping.snapshot.dumps.dump import dump_schema, without_restric
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import RestoreRefused
 
-Superuser = psycopg.Connection[tuple[Any, ...]]
+Superuser = Connection
 # The body holds what pg_dump writes above an object; COPY writes a row of "\." with two of them.
 BASE = r"""
 CREATE TABLE a (id integer PRIMARY KEY, words text);

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
-import psycopg
 import pytest
 from psycopg import sql
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_result
 from pytest_housekeeping.snapshot.copies.script import run_script
@@ -17,7 +17,7 @@ from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 
-Superuser = psycopg.Connection[tuple[Any, ...]]
+Superuser = Connection
 # With this path all of it works; pg_dump's text is restored with an empty one.
 SETUP = """
 CREATE SCHEMA tools;

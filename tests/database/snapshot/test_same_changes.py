@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import psycopg
 import pytest
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server
 from pytest_housekeeping.snapshot.compare.batches import (
     SchemaChange,
@@ -19,7 +19,6 @@ from pytest_housekeeping.snapshot.compare.batches import (
 )
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 WORD = "CREATE TABLE public.word (w varchar, n int);"
 # As a person writes it, and as PostgreSQL prints it: printed once more, it is another text.
 WRITTEN = "ALTER TABLE public.word ADD CONSTRAINT few CHECK (w IN ('a', 'b'));"

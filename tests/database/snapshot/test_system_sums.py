@@ -9,12 +9,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.catalog import statements
 from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 COSTS = "ALTER FUNCTION pg_catalog.lower(text) COST {}"
 
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.copies.server import RestoreServer, start_restore_server
@@ -26,8 +27,6 @@ from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 # All that neither a schema dump nor the dump of the roles holds.
 AROUND = """

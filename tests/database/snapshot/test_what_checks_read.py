@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import StagingDatabase
 from support.around_mutations import AROUND_MUTATIONS
 from support.columns_read import Column, Rows, explained, read_by_code, read_by_queries
 from support.snapshot_schema import MUTATIONS
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 _BELONGS = "which object a row belongs to: with another it is another object, with its own name"
 _KIND = "what an object is: nothing alters it, and the fingerprint names it"

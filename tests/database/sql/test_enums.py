@@ -6,11 +6,11 @@ The server is the oracle: each text runs on it, in one transaction.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
 
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.enums import EnumReader
 from support.lent_database import LentDatabase
 
@@ -201,7 +201,6 @@ NEW_TYPE = [
         " ALTER TYPE shop.n ADD VALUE 'b'; SELECT 'b'::shop.n"
     ),
 ]
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @pytest.fixture(scope="module")
