@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
 from psycopg import sql
 
 from pytest_housekeeping.checks.boundaries import verify_contract
-from pytest_housekeeping.checks.rls import verify_rule
+from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.declarations.rules import Rule, shipped_rules
+from pytest_housekeeping.declarations.rules import BOUNDARY, Rule, shipped_rules
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.parse import parse
@@ -101,6 +101,17 @@ def verify(connection: Connection, rule: str | Rule, contract: RlsContract = CON
     for each in verdict.findings:
         parse(each.fix)
     return verdict
+
+
+def judged(connection: Connection, contract: RlsContract, rules: Iterable[Rule]) -> list[Finding]:
+    """What these rules find, but for those of boundaries, by one look at the catalog."""
+    own = [rule for rule in rules if rule.family != BOUNDARY]
+    read = [rule for rule in own if not rule.proof]
+    seen = evaluate_rules(connection, contract, read) if len(read) > 1 else {}
+    verdicts = (
+        verify_rule(connection, contract, rule, today=TODAY, evaluations=seen) for rule in own
+    )
+    return [finding for verdict in verdicts for finding in verdict.findings]
 
 
 def found(connection: Connection, rule: str) -> list[str]:

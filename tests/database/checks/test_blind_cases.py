@@ -11,7 +11,6 @@ import pytest
 from psycopg import sql
 
 from pytest_housekeeping.checks.boundaries import verify_contract
-from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.model import Finding, Level
@@ -27,7 +26,7 @@ from support.blind import (
     Sound,
     climbing,
 )
-from support.guarded import RULES, TODAY
+from support.guarded import RULES, judged
 from support.lent_database import LentDatabase
 
 KINDS = range(1, 11)
@@ -59,20 +58,11 @@ def laid(connection: Connection, case: Planted | Sound) -> Iterator[str]:
         yield name
 
 
-def judged(
+def alarms(
     connection: Connection, rules: Sequence[Rule], contract: RlsContract = CONTRACT
 ) -> list[Finding]:
-    own = [rule for rule in rules if rule.family != BOUNDARY]
-    read = [rule for rule in own if not rule.proof]
-    seen = evaluate_rules(connection, contract, read) if read else {}
-    found = [
-        finding
-        for rule in own
-        for finding in verify_rule(
-            connection, contract, rule, today=TODAY, evaluations=seen
-        ).findings
-    ]
-    if len(own) < len(rules):
+    found = judged(connection, contract, rules)
+    if any(rule.family == BOUNDARY for rule in rules):
         found += verify_contract(connection, BOUNDARIES, OUT, rules).findings
     return [finding for finding in found if finding.level is not Level.NOTICE]
 
@@ -101,7 +91,7 @@ def test_what_does_harm_is_told_and_closed_by_the_printed_fix(
     with laid(studio, case) as name:
         assert does_harm(studio, case)
         about = case.about.replace("{database}", name)
-        found = [each for each in judged(studio, rules) if about in f"{each.object} {each.detail}"]
+        found = [each for each in alarms(studio, rules) if about in f"{each.object} {each.detail}"]
         assert found
         assert not [each.detail for each in found if "undecided" in each.detail]
         fixes = list(dict.fromkeys(each.fix for each in found))
@@ -113,7 +103,7 @@ def test_what_does_harm_is_told_and_closed_by_the_printed_fix(
             studio.execute(f"RESET ROLE; {fix}".encode())
         studio.execute("SET LOCAL ROLE hk_migrator")
         objects = {each.object for each in found}
-        assert not objects & {each.object for each in judged(studio, rules)}
+        assert not objects & {each.object for each in alarms(studio, rules)}
 
 
 @pytest.mark.parametrize("case", [*SOUND, *climbing.SOUND], ids=str)
@@ -125,7 +115,7 @@ def test_what_only_looks_like_it_is_silent(studio: Connection, case: Sound) -> N
         if case.kind in ACTED or rule.proof not in ("context", "isolation")
     ]
     with laid(studio, case):
-        found = judged(studio, rules, case.contract)
+        found = alarms(studio, rules, case.contract)
         assert [(each.rule, each.object, each.detail) for each in found] == []
 
 

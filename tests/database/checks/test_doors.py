@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.checks.boundaries import verify_contract
-from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.model import Finding
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
@@ -28,7 +27,7 @@ from support.doors import (
     Door,
     Sound,
 )
-from support.guarded import RULES, TODAY
+from support.guarded import RULES, judged
 from support.lent_database import LentDatabase
 
 # What could speak of a kind; that all rules are silent benchmarks/beside_others.py shows.
@@ -68,17 +67,8 @@ def named_database(connection: Connection) -> str:
     return str(row[0]) if row else ""
 
 
-def judged(connection: Connection, rules: list[Rule]) -> list[Finding]:
-    static = [rule for rule in rules if not rule.proof and rule.family != BOUNDARY]
-    seen = evaluate_rules(connection, CONTRACT, static) if len(static) > 1 else {}
-    found = [
-        finding
-        for rule in rules
-        if rule.family != BOUNDARY
-        for finding in verify_rule(
-            connection, CONTRACT, rule, today=TODAY, evaluations=seen
-        ).findings
-    ]
+def all_judged(connection: Connection, rules: list[Rule]) -> list[Finding]:
+    found = judged(connection, CONTRACT, rules)
     return [*found, *verify_contract(connection, BOUNDARIES, OUT, rules).findings]
 
 
@@ -105,7 +95,7 @@ def test_a_way_past_the_policies_leaks_is_caught_and_closed(desk: Connection, do
         if door.attack:
             assert leaks(desk, door)
         named = door.object.replace("{database}", named_database(desk))
-        found = [each for each in judged(desk, rules) if each.object == named]
+        found = [each for each in all_judged(desk, rules) if each.object == named]
         assert found
         for finding in found:
             assert "{" not in finding.fix
@@ -113,7 +103,7 @@ def test_a_way_past_the_policies_leaks_is_caught_and_closed(desk: Connection, do
                 return  # what only its author can repair
             desk.execute(f"RESET ROLE; {finding.fix}".encode())
         desk.execute("SET LOCAL ROLE hk_migrator")
-        assert named not in [each.object for each in judged(desk, rules)]
+        assert named not in [each.object for each in all_judged(desk, rules)]
 
 
 @pytest.mark.parametrize("sound", SOUND, ids=str)
@@ -124,7 +114,7 @@ def test_what_only_looks_like_one_is_silent(desk: Connection, sound: Sound) -> N
         if rule.family in FAMILIES[sound.kind] and rule.proof not in ("context", "isolation")
     ]
     with told(desk, sound.sql):
-        assert [(found.rule, found.object, found.detail) for found in judged(desk, rules)] == []
+        assert [(found.rule, found.object, found.detail) for found in all_judged(desk, rules)] == []
 
 
 def test_each_kind_has_its_look_alikes() -> None:

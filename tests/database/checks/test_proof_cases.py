@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import pytest
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
+from pytest_housekeeping.checks.rls import verify_rule
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.model import Finding, Level
-from pytest_housekeeping.postgres.connection import Connection
-from support.guarded import RULES, TODAY
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from support.guarded import RULES, TODAY, judged
 from support.proof_cases import PLANTED
 from support.proof_ground import GROUND, Planted, Sound, contract_of, in_schemas, moved
 from support.proof_sound import SOUND
 
-JUDGING = [rule for rule in RULES.values() if rule.family != "boundary"]
 KINDS = sorted({case.kind for case in PLANTED})
 
 
@@ -41,30 +39,14 @@ def lay(connection: Connection, cases: Sequence[Planted] | Sequence[Sound]) -> R
     return contract_of([case.contract for case in cases])
 
 
-def judged(connection: Connection, contract: RlsContract) -> list[Finding]:
+def alarms(connection: Connection, contract: RlsContract) -> list[Finding]:
     """What every rule and proof finds, but for what is only told as a notice."""
-    seen = evaluate_rules(connection, contract, [rule for rule in JUDGING if not rule.proof])
-    return [
-        finding
-        for rule in JUDGING
-        for finding in verify_rule(
-            connection, contract, rule, today=TODAY, evaluations=seen
-        ).findings
-        if finding.level is not Level.NOTICE
-    ]
+    found = judged(connection, contract, RULES.values())
+    return [finding for finding in found if finding.level is not Level.NOTICE]
 
 
 def of_case(findings: Sequence[Finding], number: int) -> list[Finding]:
     return [each for each in findings if f"hall_{number}." in each.object]
-
-
-@contextmanager
-def undone(connection: Connection) -> Iterator[None]:
-    connection.execute("SAVEPOINT story")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK TO SAVEPOINT story; RELEASE SAVEPOINT story")
 
 
 def reached(connection: Connection, case: Planted, number: int) -> int:
@@ -90,11 +72,11 @@ def reached(connection: Connection, case: Planted, number: int) -> int:
 def test_what_leaks_is_told(hall: Connection, kind: str) -> None:
     cases = [case for case in PLANTED if case.kind == kind]
     contract = lay(hall, cases)
-    findings = [each for each in judged(hall, contract) if each.level is Level.ERROR]
+    findings = [each for each in alarms(hall, contract) if each.level is Level.ERROR]
     told = [bool(of_case(findings, number)) for number in range(len(cases))]
     assert [case.name for case, is_told in zip(cases, told, strict=True) if not is_told] == []
     for number, case in enumerate(cases):
-        with undone(hall):
+        with rolled_back(hall):
             assert reached(hall, case, number) > 0, case.name
 
 
@@ -121,11 +103,11 @@ def test_a_fix_that_is_printed_closes_what_it_was_printed_for(hall: Connection) 
 
 
 def test_what_is_sound_is_not(hall: Connection) -> None:
-    findings = judged(hall, lay(hall, SOUND))
-    alarms = {
+    findings = alarms(hall, lay(hall, SOUND))
+    of_cases = {
         case.name: [f"{each.rule}: {each.object}: {each.detail}" for each in found]
         for number, case in enumerate(SOUND)
         if (found := of_case(findings, number))
     }
-    assert alarms == {}
+    assert of_cases == {}
     assert findings == []

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule, verify_scope
+from pytest_housekeeping.checks.rls import verify_scope
 from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.model import Finding, Level
-from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.model import Level
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from support.catalogue_cases import GROUND
-from support.guarded import RULES, TODAY
+from support.guarded import RULES, judged
 from support.reach_cases import REACH_DEFECTS, ROWS, ReachCase
 from support.reach_sound import REACH_SOUND
 
@@ -34,37 +34,28 @@ def desk(superuser: Connection) -> Iterator[Connection]:
 
 @contextmanager
 def laid(desk: Connection, by_superuser: str, by_migrator: str) -> Iterator[None]:
-    desk.execute("SAVEPOINT story")
-    for role, text in (("NONE", by_superuser), ("hk_migrator", by_migrator)):
-        desk.execute(f"SET LOCAL ROLE {role}".encode())
-        desk.execute((text.replace("{database}", desk.info.dbname) or "SELECT 1").encode())
-    try:
+    with rolled_back(desk):
+        for role, text in (("NONE", by_superuser), ("hk_migrator", by_migrator)):
+            desk.execute(f"SET LOCAL ROLE {role}".encode())
+            desk.execute((text.replace("{database}", desk.info.dbname) or "SELECT 1").encode())
         yield
-    finally:
-        desk.execute("ROLLBACK TO SAVEPOINT story; RELEASE SAVEPOINT story")
-
-
-def judged(desk: Connection, rule: str) -> list[Finding]:
-    return list(verify_rule(desk, CONTRACT, RULES[rule], today=TODAY).findings)
 
 
 def shown(desk: Connection, case: ReachCase) -> bool:
-    desk.execute("SAVEPOINT seen; SET LOCAL ROLE desk_app; SET LOCAL desk.me = '1'")
-    try:
-        row = desk.execute(case.shown.encode()).fetchone()
-    finally:
-        desk.execute("ROLLBACK TO SAVEPOINT seen; RELEASE SAVEPOINT seen")
-    return row == (True,)
+    with rolled_back(desk):
+        desk.execute("SET LOCAL ROLE desk_app; SET LOCAL desk.me = '1'")
+        return desk.execute(case.shown.encode()).fetchone() == (True,)
 
 
 def test_each_way_is_shown_found_and_shut_by_its_fix(desk: Connection) -> None:
     wrong = []
     for case in REACH_DEFECTS:
         name = case.object.replace("{database}", desk.info.dbname)
+        rules = [RULES[case.rule]]
         with laid(desk, case.superuser, case.sql):
             if not shown(desk, case):
                 wrong.append((case.rule, name, "cannot be done"))
-            fixes = {each.fix for each in judged(desk, case.rule) if each.object == name}
+            fixes = {each.fix for each in judged(desk, CONTRACT, rules) if each.object == name}
             if not fixes:
                 wrong.append((case.rule, name, "is not found"))
             if case.superuser:
@@ -72,7 +63,7 @@ def test_each_way_is_shown_found_and_shut_by_its_fix(desk: Connection) -> None:
             for fix in sorted(fixes):
                 desk.execute(fix.encode())
             desk.execute("SET LOCAL ROLE hk_migrator")
-            if name in {each.object for each in judged(desk, case.rule)}:
+            if name in {each.object for each in judged(desk, CONTRACT, rules)}:
                 wrong.append((case.rule, name, f"is still found after {fixes}"))
     assert wrong == []
 
@@ -80,13 +71,8 @@ def test_each_way_is_shown_found_and_shut_by_its_fix(desk: Connection) -> None:
 def test_what_only_looks_like_it_is_quiet(desk: Connection) -> None:
     both = [";".join(texts) for texts in zip(*REACH_SOUND, strict=True)]
     with laid(desk, both[0], both[1]):
-        seen = evaluate_rules(desk, CONTRACT, FAST)
-        found = [
-            (finding.rule, finding.object, finding.detail)
-            for rule in [*FAST, RULES["outside-copies-rows"]]
-            for finding in verify_rule(desk, CONTRACT, rule, today=TODAY, evaluations=seen).findings
-        ]
-        assert found == []
+        found = judged(desk, CONTRACT, [*FAST, RULES["outside-copies-rows"]])
+        assert [(finding.rule, finding.object, finding.detail) for finding in found] == []
 
 
 def test_what_is_reached_and_not_declared_is_said(desk: Connection) -> None:

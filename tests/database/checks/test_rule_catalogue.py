@@ -18,6 +18,7 @@ from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from support.catalogue_cases import DEFECTS, GROUND, SHUT, SOUND
 from support.doors import DOORS
 from support.guarded import RULES, TODAY
+from support.guarded import judged as judged_together
 from support.reach_cases import REACH_DEFECTS
 
 ONE_SESSION = True
@@ -43,25 +44,16 @@ def judged(connection: Connection, rule: str, contract: RlsContract = CONTRACT) 
 
 
 def all_judged(connection: Connection, contract: RlsContract = CONTRACT) -> list[Finding]:
-    """Every rule, in one look at the catalog."""
-    seen = evaluate_rules(connection, contract, STATIC)
-    assert seen.keys() == {rule.id for rule in STATIC}
-    return [
-        finding
-        for rule in STATIC
-        for finding in verify_rule(
-            connection, contract, rule, today=TODAY, evaluations=seen
-        ).findings
-    ]
+    return judged_together(connection, contract, STATIC)
 
 
 def test_looking_together_sees_what_each_rule_sees(desk: Connection) -> None:
     for _, _, sql in DEFECTS[::19]:
-        desk.execute("SAVEPOINT story")
-        desk.execute(sql.encode())
-        alone = [finding for rule in STATIC for finding in judged(desk, rule.id)]
-        assert all_judged(desk) == alone
-        desk.execute("ROLLBACK TO SAVEPOINT story; RELEASE SAVEPOINT story")
+        with rolled_back(desk):
+            desk.execute(sql.encode())
+            alone = [finding for rule in STATIC for finding in judged(desk, rule.id)]
+            assert evaluate_rules(desk, CONTRACT, STATIC).keys() == {rule.id for rule in STATIC}
+            assert all_judged(desk) == alone
 
 
 def test_a_broken_rule_is_named_and_the_others_still_judge(desk: Connection) -> None:
@@ -153,15 +145,14 @@ def test_a_repair_repairs(desk: Connection) -> None:
     """The fix of each finding, run as it is printed, takes the finding away."""
     kept = 0
     for rule, name, sql in DEFECTS:
-        desk.execute("SAVEPOINT story")
-        desk.execute(sql.encode())
-        fixes = {f.fix for f in judged(desk, rule) if f.object == name}
-        if not any("<" in fix for fix in fixes):
-            for fix in sorted(fixes):
-                desk.execute(fix.encode())
-            assert name not in [f.object for f in judged(desk, rule)], (rule, fixes)
-            kept += 1
-        desk.execute("ROLLBACK TO SAVEPOINT story; RELEASE SAVEPOINT story")
+        with rolled_back(desk):
+            desk.execute(sql.encode())
+            fixes = {f.fix for f in judged(desk, rule) if f.object == name}
+            if not any("<" in fix for fix in fixes):
+                for fix in sorted(fixes):
+                    desk.execute(fix.encode())
+                assert name not in [f.object for f in judged(desk, rule)], (rule, fixes)
+                kept += 1
     assert kept >= 60
 
 
