@@ -10,6 +10,7 @@ import pytest
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase, start
 from support.lent_database import LentDatabase
+from support.postgres_service import PASSWORD, postgres_service, state_of
 from support.server_scripts import settings_from_environment
 
 
@@ -19,6 +20,22 @@ def server() -> Iterator[Server]:
     running = start(settings_from_environment())
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def port() -> Iterator[int]:
+    """The port of a server that asks for passwords, as one that is given does."""
+    with postgres_service(PASSWORD) as found:
+        yield found
+
+
+@pytest.fixture
+def url(port: int) -> Iterator[str]:
+    """Its superuser's URL; what a test leaves on the server fails it."""
+    found = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
+    before = state_of(found)
+    yield found
+    assert state_of(found) == before
 
 
 @pytest.fixture(scope="session")

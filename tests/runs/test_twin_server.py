@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
-from pytest_housekeeping.server.server_state import IN_USE, read_state
-from support.postgres_service import postgres_service
+from support.postgres_service import postgres_service, state_of
 from support.production_project import UNPROVED, Production, Rehearsal
 from support.rollback_project import STEM
 from support.staging_project import Run
@@ -30,16 +27,9 @@ def port() -> Iterator[int]:
 def url(port: int) -> Iterator[str]:
     """Its superuser's URL; what a run leaves there fails the test."""
     found = f"postgresql://postgres:s3cret%26word-of-the-copy@127.0.0.1:{port}/postgres"
-    before = state(found)
+    before = state_of(found)
     yield found
-    assert state(found) == before
-
-
-def state(url: str) -> Any:
-    with psycopg.connect(url, autocommit=True) as connection:
-        query = "SELECT datname FROM pg_database WHERE datname = %s"
-        assert connection.execute(query, (IN_USE,)).fetchall() == []
-        return read_state(connection)
+    assert state_of(found) == before
 
 
 def tells_nobody(run: Run) -> None:

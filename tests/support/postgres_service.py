@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -14,8 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from pytest_housekeeping.server.embedded import find_embedded
 from pytest_housekeeping.server.run_folder import storages
+from pytest_housekeeping.server.server_state import IN_USE, ServerState, read_state
+
+# Of the superuser of a server that is given to many tests.
+PASSWORD = f"secret-{secrets.token_hex(8)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +73,14 @@ def service(
             _copied(data, kept)
     finally:
         shutil.rmtree(folder)
+
+
+def state_of(url: str) -> ServerState:
+    """What stands on a server, which nobody is at work on."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = "SELECT datname FROM pg_database WHERE datname = %s"
+        assert connection.execute(query, (IN_USE,)).fetchall() == []
+        return read_state(connection)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,10 +16,9 @@ from psycopg import sql
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import ServerSettings, start
 from pytest_housekeeping.sql.platforms import platform_text
-from support.postgres_service import postgres_service
+from support.postgres_service import PASSWORD, postgres_service
 from support.server_scripts import STOP, asks, first_line, launch, run, settings_from_environment
 
-PASSWORD = f"secret-{secrets.token_hex(8)}"
 ROLES = "SELECT array_agg(rolname::text ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_'"
 DATABASES = "SELECT array_agg(datname::text ORDER BY datname) FROM pg_database"
 BOOTSTRAP = """
@@ -35,22 +33,6 @@ with psycopg.connect(database.migrator_conninfo, autocommit=True) as c:
     c.execute(f"CREATE ROLE of_{database.name}; GRANT SELECT ON orders TO of_{database.name}")
 print("ready", flush=True)
 """
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """The port of a server that asks for passwords."""
-    with postgres_service(PASSWORD) as found:
-        yield found
-
-
-@pytest.fixture
-def url(port: int) -> Iterator[str]:
-    """Its superuser's URL; what a test leaves on the server fails it."""
-    found = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
-    before = asks(found, ROLES), asks(found, DATABASES)
-    yield found
-    assert (asks(found, ROLES), asks(found, DATABASES)) == before
 
 
 @pytest.fixture(scope="module")

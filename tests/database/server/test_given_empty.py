@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Original, Server, ServerSettings, start
-from pytest_housekeeping.server.server_state import IN_USE, read_state
-from support.postgres_service import postgres_service, service
+from support.postgres_service import PASSWORD, service, state_of
 from support.server_scripts import asks
 
-PASSWORD = f"secret-{secrets.token_hex(8)}"
 RESTORER = "hk_proof_restorer"
 ORIGINAL = Original(
     host="db.example.invalid", port=5432, database="postgres", system_identifier="1", major=16
@@ -40,21 +36,6 @@ ALTER TABLE kept OWNER TO hk_lead;
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with postgres_service(PASSWORD) as found:
-        yield found
-
-
-@pytest.fixture
-def url(port: int) -> Iterator[str]:
-    """Its superuser's URL; what a test leaves on the server fails it."""
-    found = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
-    before = state(found)
-    yield found
-    assert state(found) == before
-
-
-@pytest.fixture(scope="module")
 def trusting() -> Iterator[str]:
     """The URL of a server that asks for no password, and holds nothing."""
     with service(PASSWORD) as found:
@@ -63,12 +44,6 @@ def trusting() -> Iterator[str]:
         rules.write_text("host all all 127.0.0.1/32 trust\n", encoding="utf-8")
         made(url.replace("@", f":{PASSWORD}@"), "SELECT pg_reload_conf()")
         yield url
-
-
-def state(url: str) -> Any:
-    assert asks(url, f"SELECT count(*) FROM pg_database WHERE datname = '{IN_USE}'") == 0
-    with psycopg.connect(url, autocommit=True) as connection:
-        return read_state(connection)
 
 
 def given(url: str, original: Original = ORIGINAL) -> Server:
@@ -175,7 +150,7 @@ def test_a_password_that_a_new_name_would_take_away_is_refused(trusting: str) ->
     database = server.database()
     rename_first(database.superuser_conninfo, database.migrator_conninfo, refused=False)
     server.stop()
-    assert [each.kind for each in state(trusting).things] == ["database"] * 3 + ["role"]
+    assert [each.kind for each in state_of(trusting).things] == ["database"] * 3 + ["role"]
 
 
 @pytest.mark.parametrize(

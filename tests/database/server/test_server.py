@@ -32,7 +32,7 @@ FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = cu
 
 @pytest.fixture
 def scratch_server() -> Iterator[Server]:
-    """A server of one test."""
+    """A server on which no other test holds a database."""
     server = start(ServerSettings())
     yield server
     server.stop()
@@ -51,17 +51,9 @@ def test_the_migrator_may_create_schemas_tables_and_roles(
     connection.execute("CREATE ROLE venture_reader")
 
 
-@pytest.fixture
-def alone() -> Iterator[Server]:
-    """A server on which no other test holds a database."""
-    server = start(ServerSettings())
-    yield server
-    server.stop()
-
-
-def test_roles_made_beside_a_database_go_with_it(alone: Server) -> None:
+def test_roles_made_beside_a_database_go_with_it(scratch_server: Server) -> None:
     """With the last one, that is."""
-    server, first = alone, alone.database()
+    server, first = scratch_server, scratch_server.database()
     with psycopg.connect(first.superuser_conninfo, autocommit=True) as superuser:
         superuser.execute("CREATE ROLE keeper; CREATE ROLE kept IN ROLE keeper")
         superuser.execute("GRANT CREATE ON SCHEMA public TO kept; GRANT keeper TO hk_migrator")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ import pytest
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Original, ServerSettings, StagingDatabase, start
-from pytest_housekeeping.server.server_state import IN_USE, ServerState, read_state
 from pytest_housekeeping.server.system import find_system
 from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.copies.proof import prove_backup
@@ -28,9 +26,7 @@ from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
-from support.postgres_service import postgres_service, service
-
-PASSWORD = f"secret-{secrets.token_hex(8)}"
+from support.postgres_service import PASSWORD, service, state_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,36 +75,12 @@ def _taken(connection: psycopg.Connection[Any], database: StagingDatabase) -> Ta
     )
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with postgres_service(PASSWORD) as found:
-        yield found
-
-
-@pytest.fixture
-def url(port: int) -> Iterator[str]:
-    """The superuser's URL; what stays on the server fails the test."""
-    found = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
-    before = _state(found)
-    yield found
-    assert _state(found) == before
-
-
 @pytest.fixture
 def given(url: str) -> Iterator[RestoreServer]:
     original = Original(host="db.invalid", port=1, database="any", system_identifier="1", major=16)
     opened = given_restore_server(url, original)
     yield opened
     opened.close()
-
-
-def _state(url: str) -> ServerState:
-    with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute(
-            "SELECT count(*) FROM pg_database WHERE datname = %s", (IN_USE,)
-        ).fetchone()
-        assert found == (0,)
-        return read_state(connection)
 
 
 @pytest.mark.parametrize("name", ["shop", "postgres", "template1"])
@@ -153,7 +125,7 @@ def test_a_restore_that_fails_leaves_nothing(given: RestoreServer, taken: Taken,
         pass
     assert PASSWORD not in str(caught.value)
     given.close()
-    assert {each.kind for each in _state(url).things} == {"database", "role"}
+    assert {each.kind for each in state_of(url).things} == {"database", "role"}
 
 
 def test_extensions_are_those_of_the_given_server(given: RestoreServer, taken: Taken) -> None:
@@ -198,11 +170,11 @@ def test_a_production_of_another_version_is_copied_to_one_of_its_own() -> None:
             original = Original(
                 host="db.invalid", port=1, database="any", system_identifier="1", major=major
             )
-            before = _state(url)
+            before = state_of(url)
             given = given_restore_server(url, original)
             with taken.twin(given, "shop") as twin:
                 assert twin.schema.server_major == major
             given.close()
-            assert _state(url) == before
+            assert state_of(url) == before
     finally:
         production.stop()
