@@ -20,7 +20,6 @@ from pytest_housekeeping.postgres.column_statistics import (
 )
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 
-Superuser = Connection
 LIMITS = "SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = '5s'"
 # An index expression alone is not in it: its index is another one then.
 _KEYS = """
@@ -149,7 +148,7 @@ def lost_to(
     ],
 )
 def test_what_a_batch_throws_away(
-    shop: LentConnection, superuser: Superuser, batch: str, statements: list[str]
+    shop: LentConnection, superuser: Connection, batch: str, statements: list[str]
 ) -> None:
     before = set(superuser.execute(_KEYS).fetchall())
     assert lost_to(shop, batch) == statements
@@ -197,7 +196,7 @@ def test_where_it_is_known_what_a_batch_touches_nothing_else_is_asked_for(
     assert lost_to(shop, "ALTER TABLE shop.free ALTER a TYPE text", []) == ["ANALYZE shop.free (a)"]
 
 
-def test_it_is_analyzed_within_the_limits(shop: LentConnection, superuser: Superuser) -> None:
+def test_it_is_analyzed_within_the_limits(shop: LentConnection, superuser: Connection) -> None:
     lost = Lost(schema="shop", table="free", columns=("a",))
     assert refresh(shop, lost, LIMITS) == ""
     superuser.execute("BEGIN; LOCK TABLE shop.free IN SHARE UPDATE EXCLUSIVE MODE")
@@ -216,7 +215,7 @@ def test_it_is_analyzed_within_the_limits(shop: LentConnection, superuser: Super
     assert said == "canceling statement due to statement timeout"
 
 
-def test_what_the_role_may_not_analyze_is_said(shop: LentConnection, superuser: Superuser) -> None:
+def test_what_the_role_may_not_analyze_is_said(shop: LentConnection, superuser: Connection) -> None:
     """PostgreSQL takes it for no error, and skips it."""
     database, user = shop.info.dbname, shop.info.user
     superuser.execute("ALTER TABLE shop.free OWNER TO postgres")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.checks.json_cache import read_entries, write_entries
-from pytest_housekeeping.promotion.kept_verdicts import Recent
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.promotion.kept_verdicts import Recent
 from pytest_housekeeping.promotion.staging import restored_before as module
 from pytest_housekeeping.promotion.staging.restored_before import Restored, RestoredBefore
 from pytest_housekeeping.server import Server, StagingDatabase
@@ -19,7 +19,6 @@ from pytest_housekeeping.snapshot.copies.proof import prove_result
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
-Superuser = Connection
 Read = Callable[[], tuple[bytes, Fingerprint]]
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
 RECENT = Recent(now=NOW, days=7)
@@ -34,7 +33,7 @@ INSERT INTO place (title) VALUES ('secret');
 
 
 @pytest.fixture
-def read(database: StagingDatabase, superuser: Superuser) -> Iterator[Read]:
+def read(database: StagingDatabase, superuser: Connection) -> Iterator[Read]:
     superuser.execute(GROUND.encode())
     superuser.execute("RESET search_path")
 
@@ -68,7 +67,7 @@ def before(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resto
     ],
 )
 def test_what_is_other_is_restored(
-    server: Server, before: Restored, read: Read, superuser: Superuser, statement: str
+    server: Server, before: Restored, read: Read, superuser: Connection, statement: str
 ) -> None:
     superuser.execute(statement.encode())
     dump, schema = read()
@@ -95,7 +94,7 @@ def test_what_is_other_is_restored(
     ],
 )
 def test_where_that_does_not_show_it_all_is_restored(
-    server: Server, before: Restored, read: Read, superuser: Superuser, statement: str
+    server: Server, before: Restored, read: Read, superuser: Connection, statement: str
 ) -> None:
     superuser.execute("SET search_path = shop")
     superuser.execute(statement.encode())

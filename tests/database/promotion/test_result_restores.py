@@ -16,7 +16,6 @@ from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 
-Superuser = Connection
 # It may look at another table's rows, which a restore brings later.
 LOOKING = """
 CREATE TABLE lookup (k text);
@@ -37,7 +36,7 @@ def throwaway(server: Server, database: StagingDatabase) -> Throwaway:
     return cast("Throwaway", found)
 
 
-def test_rows_are_restored_as_well(throwaway: Throwaway, superuser: Superuser) -> None:
+def test_rows_are_restored_as_well(throwaway: Throwaway, superuser: Connection) -> None:
     superuser.execute(LOOKING)
     verdict, said = result_restores(throwaway)
     assert (verdict.passed, said) == (True, "dumped and restored, with the same fingerprint")
@@ -51,7 +50,7 @@ def test_rows_are_restored_as_well(throwaway: Throwaway, superuser: Superuser) -
 
 
 def test_what_is_not_what_was_committed_is_no_proof(
-    throwaway: Throwaway, superuser: Superuser
+    throwaway: Throwaway, superuser: Connection
 ) -> None:
     """An application's test, say, has changed the schema since."""
     superuser.execute("CREATE TABLE a (a int)")
@@ -69,7 +68,7 @@ def test_what_is_not_what_was_committed_is_no_proof(
 
 
 def test_a_server_whose_owner_is_no_superuser_restores_no_rows_and_that_is_said(
-    server: Server, database: StagingDatabase, throwaway: Throwaway, superuser: Superuser
+    server: Server, database: StagingDatabase, throwaway: Throwaway, superuser: Connection
 ) -> None:
     superuser.execute("CREATE TABLE a (a int); INSERT INTO a VALUES (1)")
     superuser.execute(f'ALTER TABLE a OWNER TO "{database.migrator}"'.encode())

@@ -16,8 +16,6 @@ from pytest_housekeeping.promotion.signs_of_life import SignsOfLife
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 
-Superuser = Connection
-
 
 @pytest.fixture
 def busy(database: StagingDatabase) -> Iterator[LentConnection]:
@@ -88,7 +86,7 @@ def truncate(connection: LentConnection) -> None:
 
 
 def test_of_another_role_no_more_is_told_than_the_server_tells(
-    busy: LentConnection, superuser: Superuser
+    busy: LentConnection, superuser: Connection
 ) -> None:
     # Another test of this server may have made it one of those who are told.
     superuser.execute(f"REVOKE pg_monitor FROM {busy.info.user}".encode())
@@ -140,7 +138,7 @@ def test_it_is_told_again_and_again(busy: LentConnection) -> None:
 
 
 def test_a_server_that_lets_nobody_in_is_told_and_harms_nothing(
-    busy: LentConnection, database: StagingDatabase, superuser: Superuser
+    busy: LentConnection, database: StagingDatabase, superuser: Connection
 ) -> None:
     user = busy.info.user
     superuser.execute(f'ALTER ROLE "{user}" CONNECTION LIMIT 0')
@@ -154,7 +152,7 @@ def test_a_server_that_lets_nobody_in_is_told_and_harms_nothing(
     assert busy.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_no_connection_is_left(busy: LentConnection, superuser: Superuser) -> None:
+def test_no_connection_is_left(busy: LentConnection, superuser: Connection) -> None:
     with watched(lambda: busy) as (progress, told), progress.doing("it"):
         assert told.came.wait(10)
     left = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%signs of life'"

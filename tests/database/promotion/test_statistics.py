@@ -15,8 +15,6 @@ from pytest_housekeeping.promotion.production.statistics import KeptStatistics
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.server import StagingDatabase
 
-Superuser = Connection
-
 
 @pytest.fixture
 def connection(database: StagingDatabase) -> Iterator[LentConnection]:
@@ -83,7 +81,7 @@ def test_where_nothing_is_lost_that_is_said(connection: LentConnection) -> None:
     ],
 )
 def test_a_lock_is_a_warning_with_the_statement(
-    connection: LentConnection, superuser: Superuser, limits: dict[str, Any], said_of_it: str
+    connection: LentConnection, superuser: Connection, limits: dict[str, Any], said_of_it: str
 ) -> None:
     kept = KeptStatistics(context(**limits))
     kept.note(connection)
@@ -103,7 +101,7 @@ def test_a_lock_is_a_warning_with_the_statement(
 
 
 def test_a_role_that_may_not_read_them_promotes_all_the_same(
-    connection: LentConnection, superuser: Superuser
+    connection: LentConnection, superuser: Connection
 ) -> None:
     superuser.execute("REVOKE SELECT ON pg_catalog.pg_stats FROM PUBLIC")
     try:

@@ -16,7 +16,6 @@ from pytest_housekeeping.snapshot.dumps.dump import dump_schema, without_restric
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import RestoreRefused
 
-Superuser = Connection
 # The body holds what pg_dump writes above an object; COPY writes a row of "\." with two of them.
 BASE = r"""
 CREATE TABLE a (id integer PRIMARY KEY, words text);
@@ -46,7 +45,7 @@ def _large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore_lanes, "WORTH_TWO", 20)
 
 
-def dumped(superuser: Superuser, database: StagingDatabase) -> tuple[bytes, int]:
+def dumped(superuser: Connection, database: StagingDatabase) -> tuple[bytes, int]:
     major = superuser.info.server_version // 10000
     dump = dump_schema(database.superuser_conninfo, server_major=major, rows=True)
     return without_restriction(dump), major
@@ -58,7 +57,7 @@ def dumped(superuser: Superuser, database: StagingDatabase) -> tuple[bytes, int]
 def test_what_is_restored_is_what_was_dumped(
     server: Server,
     database: StagingDatabase,
-    superuser: Superuser,
+    superuser: Connection,
     monkeypatch: pytest.MonkeyPatch,
     together: int,
     odd: bool,
@@ -93,7 +92,7 @@ def test_what_is_restored_is_what_was_dumped(
 
 
 def test_what_is_refused_is_named_wherever_it_stands(
-    database: StagingDatabase, superuser: Superuser, server: Server
+    database: StagingDatabase, superuser: Connection, server: Server
 ) -> None:
     superuser.execute(MANY.encode())
     dump, major = dumped(superuser, database)
@@ -109,7 +108,7 @@ def test_what_is_refused_is_named_wherever_it_stands(
 
 
 def test_tables_lie_where_they_lay(
-    database: StagingDatabase, superuser: Superuser, server: Server
+    database: StagingDatabase, superuser: Connection, server: Server
 ) -> None:
     """A dump says so above the first table of a tablespace; what psql begins with is below it."""
     superuser.execute("SET allow_in_place_tablespaces = on")

@@ -17,7 +17,6 @@ from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 
-Superuser = Connection
 # With this path all of it works; pg_dump's text is restored with an empty one.
 SETUP = """
 CREATE SCHEMA tools;
@@ -86,7 +85,7 @@ OF_THE_DATABASE = (
 
 
 def proved(
-    server: Server, database: StagingDatabase, superuser: Superuser, *, rows: bool
+    server: Server, database: StagingDatabase, superuser: Connection, *, rows: bool
 ) -> BackupProof:
     major = superuser.info.server_version // 10000
     dump = dump_schema(database.superuser_conninfo, server_major=major, rows=rows)
@@ -96,7 +95,7 @@ def proved(
 
 @pytest.mark.parametrize("text", [*WITHOUT_ROWS, *WITH_ROWS])
 def test_what_does_not_restore_is_named(
-    server: Server, database: StagingDatabase, superuser: Superuser, text: str
+    server: Server, database: StagingDatabase, superuser: Connection, text: str
 ) -> None:
     superuser.execute(SETUP)
     superuser.execute(text)
@@ -107,7 +106,7 @@ def test_what_does_not_restore_is_named(
     assert f"the schema of the backup did not restore: {named}" in raised.value.found
 
 
-def test_what_restores(server: Server, database: StagingDatabase, superuser: Superuser) -> None:
+def test_what_restores(server: Server, database: StagingDatabase, superuser: Connection) -> None:
     before = superuser.execute("SELECT count(*) FROM pg_database").fetchone()
     superuser.execute(SETUP)
     superuser.execute(SOUND)
@@ -124,7 +123,7 @@ def test_what_restores(server: Server, database: StagingDatabase, superuser: Sup
 
 
 def test_a_difference_is_no_proof(
-    server: Server, database: StagingDatabase, superuser: Superuser
+    server: Server, database: StagingDatabase, superuser: Connection
 ) -> None:
     superuser.execute("CREATE TABLE a (a int)")
     major = superuser.info.server_version // 10000
