@@ -20,7 +20,8 @@ import psycopg
 from many_tables import ROLES, MigrationFile, bootstrap, migrations
 from side_by_side import plain_environment, scratch, show, used_below, verdict
 
-from pytest_housekeeping.checks.rollbacks import RoundTripInput, prove_round_trips
+from pytest_housekeeping.checks.rollbacks.round_trip import prove_round_trips
+from pytest_housekeeping.checks.rollbacks.round_trip_input import RoundTripInput
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.rollback_files import RollbackLink

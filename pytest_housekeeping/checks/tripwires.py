@@ -70,11 +70,9 @@ def has_fired(planted: str) -> Verdict:
     )
 
 
-def refused(rule: Rule, replaced: Sequence[str]) -> Verdict | None:
+def refused(rule: Rule, replaced: Sequence[str]) -> Verdict:
     """Why a tripwire shows nothing where these are ``replaced``, PostgreSQL's own objects that the
-    database of the run has in another form; None where there are none."""
-    if not replaced:
-        return None
+    database of the run has in another form."""
     named = ", ".join(replaced)
     return _failed(
         rule,

@@ -12,12 +12,12 @@ from functools import partial
 from pytest_housekeeping.model import Kind, Step
 from pytest_housekeeping.plugin.known_code import KnownCode
 
-_CHECKS = {
-    Kind.BOUNDARY: ("checks.boundaries", "checks.code.verdict"),
+_CHECKS = {Kind.BOUNDARY: ("checks.code.verdict",), Kind.QUERY: ("checks.queries",)}
+# Of a run that proves nothing on a copy these are mostly known already, and not needed.
+_ON_A_COPY = {
+    Kind.BOUNDARY: ("checks.boundaries",),
     Kind.OBJECT: ("checks.objects",),
-    Kind.QUERY: ("checks.queries",),
     Kind.RLS: ("checks.rls",),
-    Kind.TRIPWIRE: ("checks.tripwires",),
 }
 _AT_THE_END = ("evidence.audit", "evidence.report.terminal")
 # How long a thread may keep another waiting for the interpreter meanwhile, in seconds: an answer of
@@ -35,8 +35,10 @@ def import_ahead(known: KnownCode, steps: Iterable[Step]) -> None:
     """
     if not known.asked:
         kinds = dict.fromkeys(step.kind for step in steps)
-        needed = [*(name for kind in kinds for name in _CHECKS.get(kind, ())), *_AT_THE_END]
-        work = partial(_import, needed, rehearses=Kind.REHEARSAL in kinds)
+        rehearses = Kind.REHEARSAL in kinds
+        tables = (_CHECKS, _ON_A_COPY) if rehearses else (_CHECKS,)
+        checks = (name for table in tables for kind in kinds for name in table.get(kind, ()))
+        work = partial(_import, [*checks, *_AT_THE_END], rehearses=rehearses)
         threading.Thread(target=work, name=_NAME, daemon=True).start()
 
 

@@ -48,7 +48,6 @@ class Checks:
         self._throwaway = throwaway
         self._begun = False
         self._tripwires: TripwiresAhead | None = None
-        self._replaced: tuple[str, ...] | None = None
         self._code: dict[str, Extraction] | None = None
         self._catalog: Catalog | None = None
         self._rule_results: dict[int, Mapping[str, Evaluation]] = {}
@@ -66,6 +65,8 @@ class Checks:
             self._tripwires = self._tried_ahead()
 
         def prove() -> Verdict:
+            if self._tripwires and self._is_tried_ahead(step) and self._tripwires.compared:
+                return self._tripwires.verdict(self._rule(step.name))
             with connected as connection:
                 beside = self.beside.verdict(connection, step) if self.beside else None
                 return beside or self.judge_alone(connection, step)
@@ -107,14 +108,19 @@ class Checks:
 
     def _tried_ahead(self) -> TripwiresAhead | None:
         """The tripwires of the plan that need nothing of the schema, begun with."""
-        codes, steps = self._contracts.code_contracts, self._context.plan.steps
-        names = (step.name for step in steps if step.kind is Kind.TRIPWIRE)
-        rules = [self._rule(name) for name in names if name not in (MUTANTS, *codes)]
+        steps = filter(self._is_tried_ahead, self._context.plan.steps)
+        rules = [self._rule(step.name) for step in steps]
         if not rules:
             return None
         from pytest_housekeeping.promotion.tripwires_ahead import tried_ahead
 
         return tried_ahead(self._context, self._throwaway, rules)
+
+    def _is_tried_ahead(self, step: Step) -> bool:
+        """Whether it is a tripwire in the empty database, which needs nothing of the run's own once
+        the two were compared."""
+        codes = self._contracts.code_contracts
+        return step.kind is Kind.TRIPWIRE and step.name not in (MUTANTS, *codes)
 
     # -- one method a kind of step ---------------------------------------------------------
 
@@ -254,9 +260,6 @@ class Checks:
         return self._written_baseline
 
     def _tripwire(self, connection: Connection, step: Step) -> Verdict:
-        from pytest_housekeeping.checks.builtins import read_builtins, replaced_builtins
-        from pytest_housekeeping.checks.tripwires import refused
-
         contracts = self._contracts
         if step.name in contracts.code_contracts and contracts.boundaries is not None:
             from pytest_housekeeping.checks.code.verdict import trip_code
@@ -267,11 +270,8 @@ class Checks:
             return self._mutants(connection)
         if self._tripwires is None:
             raise _undeclared(step)
-        if self._replaced is None:
-            there = self._tripwires.builtins()
-            self._replaced = replaced_builtins(read_builtins(connection), there)
-        rule = self._rule(step.name)
-        return refused(rule, self._replaced) or self._tripwires.verdict(rule)
+        self._tripwires.compare(connection)
+        return self._tripwires.verdict(self._rule(step.name))
 
     def _mutants(self, connection: Connection) -> Verdict:
         from pytest_housekeeping.checks.mutation import MutationInput, mutation_score

@@ -7,11 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_housekeeping.checks.rollbacks import (
-    AppliedRepeatable,
-    RoundTripInput,
-    prove_round_trips,
-)
+from pytest_housekeeping.checks.rollbacks.round_trip import prove_round_trips
+from pytest_housekeeping.checks.rollbacks.round_trip_input import AppliedRepeatable, RoundTripInput
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Kind, Level, Verdict
 from pytest_housekeeping.plan.rollback_files import RollbackLink

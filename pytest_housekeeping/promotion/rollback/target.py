@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_housekeeping.checks.rollbacks import table_of
+from pytest_housekeeping.checks.rollbacks.data_loss import table_of
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_plan import RollbackWork

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_housekeeping.checks.json_cache import default_folder
-from pytest_housekeeping.checks.rollbacks import RoundTripInput
+from pytest_housekeeping.checks.rollbacks.round_trip_input import RoundTripInput
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_verdicts import (
     KeptVerdicts,

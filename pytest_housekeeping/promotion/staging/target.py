@@ -18,7 +18,7 @@ from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.file import SqlFile
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.checks.rollbacks import RoundTripInput
+    from pytest_housekeeping.checks.rollbacks.round_trip_input import RoundTripInput
     from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
     from pytest_housekeeping.snapshot.coverage import Around
     from pytest_housekeeping.snapshot.fingerprint import Fingerprint
@@ -86,22 +86,28 @@ class StagingTarget:
             if self._repeatables is None or self._repeatables[0] != transaction.xid:
                 self._repeatables = (transaction.xid, self._judge_repeatables(transaction))
             return self._repeatables[1][step.path]
-        from pytest_housekeeping.checks.rollbacks import unprovable_rollback
-
         if self._round_trips is None or self._round_trips[0] != transaction.xid:
             self._round_trips = (transaction.xid, self._judge_round_trips(transaction))
         verdict = self._round_trips[1].get(step.id)
-        return verdict or unprovable_rollback(self._context.plan.rollbacks, step)
+        if verdict is not None:
+            return verdict
+        from pytest_housekeeping.checks.rollbacks.round_trip_verdicts import unprovable_rollback
+
+        return unprovable_rollback(self._context.plan.rollbacks, step)
 
     def _judge_round_trips(self, transaction: Transaction) -> Mapping[str, Verdict]:
         """Tried, unless a run of this machine has shown them of the same texts and schemas."""
-        from pytest_housekeeping.checks.rollbacks import prove_round_trips
         from pytest_housekeeping.promotion.staging.known_round_trips import known_round_trips
 
         given, context = self._round_trip_input(), self._context
+
+        def prove() -> Mapping[str, Verdict]:
+            from pytest_housekeeping.checks.rollbacks.round_trip import prove_round_trips
+
+            return prove_round_trips(transaction, given)
+
         return self._known_or_proved(
-            lambda schema: known_round_trips(context, given, schema),
-            lambda: prove_round_trips(transaction, given),
+            lambda schema: known_round_trips(context, given, schema), prove
         )
 
     def _judge_repeatables(self, transaction: Transaction) -> Mapping[str, Verdict]:
@@ -199,7 +205,10 @@ class StagingTarget:
         return self._around & ~Around.SYSTEM
 
     def _round_trip_input(self) -> RoundTripInput:
-        from pytest_housekeeping.checks.rollbacks import AppliedRepeatable, RoundTripInput
+        from pytest_housekeeping.checks.rollbacks.round_trip_input import (
+            AppliedRepeatable,
+            RoundTripInput,
+        )
 
         context, plan = self._context, self._context.plan
         pending = {file.path for segment in plan.segments for file in segment.files}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.checks.rollbacks import table_of
+from pytest_housekeeping.checks.rollbacks.data_loss import table_of
 
 
 @pytest.mark.parametrize(

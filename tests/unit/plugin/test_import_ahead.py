@@ -37,7 +37,8 @@ def test_only_a_run_that_asks_nothing_imports_ahead(
 
 
 def test_all_that_is_needed_later_is_there() -> None:
-    needed = [name for names in module._CHECKS.values() for name in names] + [*module._AT_THE_END]
+    of_checks = (*module._CHECKS.values(), *module._ON_A_COPY.values())
+    needed = [*(name for names in of_checks for name in names), *module._AT_THE_END]
     assert [each for each in needed if find_spec(f"pytest_housekeeping.{each}") is None] == []
     module._import(module._AT_THE_END, rehearses=False)
 
@@ -50,9 +51,13 @@ def test_what_no_step_of_the_plan_needs_is_not_imported(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(module, "_import", imported)
     known: Any = SimpleNamespace(asked=False)
-    steps: Any = [SimpleNamespace(kind=Kind.MIGRATION), SimpleNamespace(kind=Kind.OBJECT)]
+    kinds = (Kind.MIGRATION, Kind.OBJECT, Kind.QUERY)
+    steps: list[Any] = [SimpleNamespace(kind=kind) for kind in kinds]
     module.import_ahead(known, steps)
-    for thread in threading.enumerate():
-        if thread.name == "hk-imports":
-            thread.join()
-    assert given == ["checks.objects", *module._AT_THE_END]
+    module.wait_for_imports()
+    assert given == ["checks.queries", *module._AT_THE_END]
+    given.clear()
+    steps.append(SimpleNamespace(kind=Kind.REHEARSAL))
+    module.import_ahead(known, steps)
+    module.wait_for_imports()
+    assert given == ["checks.queries", "checks.objects", *module._AT_THE_END, "rehearses"]

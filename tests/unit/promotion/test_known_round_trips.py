@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.checks.json_cache import write_entries
-from pytest_housekeeping.checks.rollbacks import AppliedRepeatable, RoundTripInput
+from pytest_housekeeping.checks.rollbacks.round_trip_input import AppliedRepeatable, RoundTripInput
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Verdict
 from pytest_housekeeping.plan.pending import AppliedFile
