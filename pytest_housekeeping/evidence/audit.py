@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -35,8 +35,10 @@ from pytest_housekeeping.model import (
     StepResult,
     TargetIdentity,
 )
-from pytest_housekeeping.postgres.batch_facts import BatchFacts
-from pytest_housekeeping.postgres.clone_facts import CloneFacts
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.postgres.batch_facts import BatchFacts
+    from pytest_housekeeping.postgres.clone_facts import CloneFacts
 
 
 def make_audit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.compared_findings import Compared
@@ -19,8 +19,10 @@ from pytest_housekeeping.model import (
     StepResult,
     TargetIdentity,
 )
-from pytest_housekeeping.postgres.batch_facts import BatchFacts
-from pytest_housekeeping.postgres.clone_facts import CloneFacts
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.postgres.batch_facts import BatchFacts
+    from pytest_housekeeping.postgres.clone_facts import CloneFacts
 
 
 def start_fields(facts: StartFacts) -> dict[str, Any]:

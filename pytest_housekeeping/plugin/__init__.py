@@ -65,8 +65,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     """Without a path, an active run collects the configured folders, not ``testpaths``."""
     known = early_config.known_args_namespace
     if getattr(known, "hk_mode", None):
+        from pytest_housekeeping.plugin.garbage import collect_seldom
         from pytest_housekeeping.plugin.plain_imports import import_plainly
 
+        collect_seldom(early_config)
         import_plainly(early_config)
     if getattr(known, "hk_mode", None) and getattr(known, "hk_fleet", None):
         # Its items are databases, and no files.

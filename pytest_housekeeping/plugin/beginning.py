@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from functools import partial
 
 import pytest
 
@@ -14,6 +13,7 @@ from pytest_housekeeping.model import Kind, Phase
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plugin import fixtures, machines
 from pytest_housekeeping.plugin.ending import Ending
+from pytest_housekeeping.plugin.garbage import pass_over_what_is_there
 from pytest_housekeeping.plugin.html import HtmlHooks, OwnPage
 from pytest_housekeeping.plugin.interruption import Interruption
 from pytest_housekeeping.plugin.options import PARTS, lists_only, refuse_unusable, run_options
@@ -29,7 +29,6 @@ from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.start import start_run
 
 _INTERRUPTED = "The run was interrupted before it had a plan: nothing was changed."
-_COLLECTED_FROM = 50_000
 _RUN, _FIXTURES = "housekeeping-run", "housekeeping-fixtures"
 
 
@@ -92,11 +91,7 @@ def _begin(config: pytest.Config, collected: ActiveRun | None) -> None:
 def _register(
     config: pytest.Config, interruption: Interruption, collected: ActiveRun | None
 ) -> None:
-    # What is there by now stays: looking through it again and again takes longer than the plan. So
-    # does most of what comes: a schema of 1,600 tables is some hundred thousand objects.
-    gc.freeze()
-    config.add_cleanup(partial(_let_go, gc.get_threshold()))
-    gc.set_threshold(_COLLECTED_FROM)
+    pass_over_what_is_there(config)
     progress = Progress()
     signs = None if lists_only(config) else SignsOfLifeHooks(config, progress)
     with progress.doing("reading the project and connecting"):
@@ -136,12 +131,6 @@ def _register(
     if not lists_only(config):
         config.option.htmlpath = None if of_fleet else str(run.context.html_path)
         config.option.self_contained_html = True
-
-
-def _let_go(threshold: tuple[int, int, int]) -> None:
-    """What is left goes with the process: pytest, and Python behind it, look through it no more."""
-    gc.set_threshold(*threshold)
-    gc.freeze()
 
 
 def _started(config: pytest.Config) -> Run:

@@ -10,7 +10,7 @@ import pytest
 from pytest_housekeeping.declarations.rls import full_name
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.plugin.lending import acting_as, is_promoted
+from pytest_housekeeping.plugin.promoted import is_promoted
 from pytest_housekeeping.plugin.stash import PROMOTION
 from pytest_housekeeping.postgres.connection import Connection, as_role
 
@@ -41,6 +41,8 @@ def hk_role(request: pytest.FixtureRequest) -> RoleFactory:
     """
     promotion = request.config.stash[PROMOTION]
     if is_promoted(promotion):
+        from pytest_housekeeping.plugin.lending import acting_as
+
         return acting_as(request)
     connection: Connection = request.getfixturevalue("hk_connection")
     context = promotion.run.context.plan.contracts.context

@@ -159,6 +159,8 @@ def databases_of(config: pytest.Config) -> Databases:
 
 
 def _refuse_unpromoted(promotion: Promotion) -> None:
+    from pytest_housekeeping.plugin.promoted import is_promoted
+
     if not is_promoted(promotion):
         raise MisuseError(
             f"a database of its own for a test, with --hk-mode={promotion.run.context.mode}",
@@ -166,13 +168,6 @@ def _refuse_unpromoted(promotion: Promotion) -> None:
             fix="use hk_connection or hk_role; or put the test under a path of `tests` in [apps.…]"
             " of boundaries.toml, which staging runs on what it has proved",
         )
-
-
-def is_promoted(promotion: Promotion) -> bool:
-    """Whether staging has committed all of it, so that the tests of applications run."""
-    context = promotion.run.context
-    last = context.plan.segments[-1].number
-    return context.rules.throwaway and last in promotion.commits.segments
 
 
 def _proof(config: pytest.Config) -> Callable[[Content, Database], None] | None:

@@ -189,8 +189,6 @@ class Checks:
         )
 
     def _boundary(self, connection: Connection, step: Step) -> Verdict:
-        from pytest_housekeeping.checks.boundaries import verify_contract
-
         contracts = self._contracts
         if contracts.boundaries is None:
             raise _undeclared(step)
@@ -202,6 +200,8 @@ class Checks:
         if step.name in contracts.code_contracts:
             contract = contracts.code_contracts[step.name]
             return self._code_contract(connection, contracts.boundaries, contract)
+        from pytest_housekeeping.checks.boundaries import verify_contract
+
         contract = next(each for each in contracts.boundaries.contracts if each.name == step.name)
         return verify_contract(
             connection,

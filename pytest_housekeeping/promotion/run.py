@@ -14,7 +14,6 @@ from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.model import Step, StepResult, Verdict
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.postgres.clone_facts import CloneFacts
 from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
@@ -24,6 +23,7 @@ from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.promotion.throwaway import Throwaway
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.postgres.clone_facts import CloneFacts
     from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 
 Judgement = tuple[Verdict, str]

@@ -62,7 +62,8 @@ class StagingTarget:
     def before_batch(self) -> None:
         """History was replayed: what the rollback files of the whole batch must lead back to."""
         if self._context.plan.rollbacks.whole_batch:
-            self._schema_before_batch = self._without_history(self.connection.get())
+            before = self._without_history(self.connection.get(), once=True)
+            self._schema_before_batch = before
 
     def before_file(self, connection: Connection, path: str) -> None:
         if path in self._context.plan.rollbacks.ends:
@@ -111,15 +112,19 @@ class StagingTarget:
         )
 
     def _judge_repeatables(self, transaction: Transaction) -> Mapping[str, Verdict]:
-        from pytest_housekeeping.checks.repeatables import prove_repeatables
         from pytest_housekeeping.promotion.staging.known_round_trips import known_repeatables
 
         context, files, plan = self._context, self._context.files, self._context.plan
         asked = [files.of(step) for step in plan.steps if step.kind is Kind.REPEATABLE]
         texts = [(file.path, files.text(file)) for file in asked]
+
+        def prove() -> Mapping[str, Verdict]:
+            from pytest_housekeeping.checks.repeatables import prove_repeatables
+
+            return prove_repeatables(transaction, asked, files.text, self.read_schema)
+
         return self._known_or_proved(
-            lambda schema: known_repeatables(context, texts, schema),
-            lambda: prove_repeatables(transaction, asked, files.text, self.read_schema),
+            lambda schema: known_repeatables(context, texts, schema), prove
         )
 
     def _known_or_proved(
@@ -180,15 +185,19 @@ class StagingTarget:
         """The schema as it was read last."""
         return self._schema
 
-    def _without_history(self, connection: Connection) -> Fingerprint:
+    def _without_history(self, connection: Connection, *, once: bool = False) -> Fingerprint:
         """What a rollback file leads back to: what was recorded in between stays."""
         excluded = (self._context.config.history_schema,)
-        return self._read(connection, excluded).with_no_more(self._undone)
+        return self._read(connection, excluded, once=once).with_no_more(self._undone)
 
-    def _read(self, connection: Connection, excluded: tuple[str, ...]) -> Fingerprint:
+    def _read(
+        self, connection: Connection, excluded: tuple[str, ...], *, once: bool
+    ) -> Fingerprint:
         from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
-        return read_fingerprint(connection, exclude_schemas=excluded, around=self._around)
+        return read_fingerprint(
+            connection, exclude_schemas=excluded, around=self._around, once=once
+        )
 
     @property
     def _around(self) -> Around:

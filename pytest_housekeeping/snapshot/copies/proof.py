@@ -164,7 +164,7 @@ def compare(
     """
     if found is None:
         found = read_fingerprint(
-            copy.connection, exclude_schemas=expected.excluded, around=Around.NOTHING
+            copy.connection, exclude_schemas=expected.excluded, around=Around.NOTHING, once=True
         )
     found = found.with_no_more(Around.NOTHING).without(*leaving_out)
     whole, expected = expected, expected.with_no_more(Around.NOTHING).without(*leaving_out)

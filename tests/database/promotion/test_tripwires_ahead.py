@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import RuleBroken, ServerError
-from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.model import Kind, Phase, Step
+from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
+from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, Recent
 from pytest_housekeeping.promotion.tripwires_ahead import TripwiresAhead
 from pytest_housekeeping.server import StagingDatabase
@@ -97,3 +101,36 @@ def test_nothing_goes_on_behind_the_end() -> None:
     ahead.close()
     ahead.close()
     assert not any(each.name.startswith("hk-tripwires") for each in threading.enumerate())
+
+
+def test_of_the_run_s_own_transaction_only_the_first_asks_anything(
+    database: StagingDatabase,
+) -> None:
+    rules = [SOUND, RULES["rls-not-forced"]]
+    steps = [_tripwire(rule) for rule in rules]
+    contracts = SimpleNamespace(code_contracts={}, rules=rules)
+    context: Any = SimpleNamespace(plan=SimpleNamespace(contracts=contracts, steps=steps))
+    empty = cache(lambda: connect(database.superuser_conninfo))
+    throwaway: Any = SimpleNamespace(kind="given", in_empty_database=empty, database=None)
+    asked = list[str]()
+
+    @contextmanager
+    def connected(step: Step) -> Iterator[Connection]:
+        asked.append(step.id)
+        with connect(database.superuser_conninfo) as own:
+            yield own
+
+    checks = Checks(context, throwaway)
+    with closing(checks):
+        assert all(checks.judge(step, connected(step)).passed for step in steps)
+    assert asked == [steps[0].id]
+    empty().close()
+
+
+def _tripwire(rule: Rule) -> Step:
+    return Step(
+        id=f"tripwire::{rule.id}",
+        phase=Phase.TRIPWIRE,
+        kind=Kind.TRIPWIRE,
+        name=rule.id,
+    )

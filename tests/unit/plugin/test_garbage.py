@@ -1,0 +1,32 @@
+"""Python looks for garbage seldom in an active run, and as often as before behind it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from pytest_housekeeping.plugin.garbage import collect_seldom, pass_over_what_is_there
+
+
+class Configuration:
+    def __init__(self) -> None:
+        self.cleanups = ExitStack()
+
+    def add_cleanup(self, work: Callable[[], Any]) -> None:
+        self.cleanups.callback(work)
+
+
+def test_what_is_there_is_passed_over_until_the_end_and_the_thresholds_are_put_back() -> None:
+    before, config = gc.get_threshold(), Configuration()
+    given: Any = config
+    with config.cleanups:
+        collect_seldom(given)
+        assert gc.get_threshold()[0] > 10_000
+        pass_over_what_is_there(given)
+        assert gc.get_freeze_count()
+        gc.unfreeze()
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count()
+    gc.unfreeze()
