@@ -189,6 +189,7 @@ class Config:
     placeholders: Mapping[str, str] = field(default_factory=dict)
     irreversible: Mapping[str, str] = field(default_factory=dict)
     rows_only: Mapping[str, str] = field(default_factory=dict)
+    as_superuser: Mapping[str, str] = field(default_factory=dict)
     target: Target = field(default_factory=Target)
     fleets: Mapping[str, Fleet] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=lambda: {PRODUCTION: Target()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 
 from pytest_housekeeping.config import Config
@@ -12,7 +12,7 @@ from pytest_housekeeping.errors import HousekeepingError, MisuseError, SqlFileEr
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.given_past import given_paths
 from pytest_housekeeping.plan.pending import FILES
-from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.promotion.replay import apply_segment, replay_file, run_plain, segments_of
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import StagingDatabase
@@ -32,6 +32,9 @@ class _On:
 
     def advised(self, error: HousekeepingError) -> HousekeepingError:
         return advised(error, self.kind, self.config, self.database)
+
+    def superuser(self) -> AbstractContextManager[LentConnection]:
+        return closing(connect(self.database.superuser_conninfo, settings=self.config.session))
 
 
 class TemplateMaker:

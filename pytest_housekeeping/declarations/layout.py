@@ -97,7 +97,7 @@ def wrong_layout(config: Config) -> Iterator[str]:
     elif config.layout not in ("", OWN) and not config.migrations:
         yield f"layout = {config.layout!r}: no folder of such files was found; migrations names it"
     yield from _no_files(config)
-    for key in ("placeholders", "irreversible", "rows_only"):
+    for key in ("placeholders", "irreversible", "rows_only", "as_superuser"):
         given: dict[str, object] = dict(getattr(config, key))  # as TOML has it
         for name, value in given.items():
             if not isinstance(value, str):
@@ -105,9 +105,10 @@ def wrong_layout(config: Config) -> Iterator[str]:
 
 
 def _no_files(config: Config) -> Iterator[str]:
-    for path in config.rows_only:
-        if not (config.root / on_disk(path)).is_file():
-            yield f"rows_only names {path!r}, and there is no such file"
+    for key, paths in (("rows_only", config.rows_only), ("as_superuser", config.as_superuser)):
+        for path in paths:
+            if not (config.root / on_disk(path)).is_file():
+                yield f"{key} names {path!r}, and there is no such file"
 
 
 def _found(config: Config, found: FoundLayout | None, *, at: str = "") -> Config:

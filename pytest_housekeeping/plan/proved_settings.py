@@ -45,6 +45,7 @@ _PROVED: Mapping[str, bool] = {
     "placeholders": True,
     "irreversible": True,  # which ways back are tried
     "rows_only": True,  # what of the past is not run
+    "as_superuser": True,  # what of it runs as a superuser
     "migrations": False,
     "tool_history": False,  # where production is asked once what it has
     "checks": False,

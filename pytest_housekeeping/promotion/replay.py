@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
-from typing import Protocol
+from typing import LiteralString, Protocol
 
 import psycopg
+from psycopg import sql
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.toml import toml_key
@@ -33,6 +34,12 @@ class Adviser(Protocol):
     """Who knows the server on which something failed, and which other one would do it."""
 
     def advised(self, error: HousekeepingError) -> HousekeepingError: ...
+
+
+class Ground(Adviser, Protocol):
+    """The same of a throwaway database, which has a superuser."""
+
+    def superuser(self) -> AbstractContextManager[LentConnection]: ...
 
 
 def run_bootstrap(context: RunContext, throwaway: Throwaway) -> Judgement:
@@ -84,12 +91,13 @@ def replay_segment(
     config: Config,
     connection: LentConnection,
     files: Sequence[File],
-    adviser: Adviser,
+    adviser: Ground,
     before_file: Callable[[Connection, str], None] = lambda *_: None,
 ) -> None:
     """Files of history that stand together: as one transaction, as this tool has run them; those of
     another tool each by itself, and so where one could be no part of a batch, and was recorded."""
-    if layout_of(config).name == OWN and not any(file.problems for file, _ in files):
+    own = layout_of(config).name == OWN
+    if own and not any(file.problems or file.path in config.as_superuser for file, _ in files):
         apply_segment(config, connection, files, adviser, before_file)
         return
     for file, text in files:
@@ -101,11 +109,11 @@ def replay_file(
     connection: LentConnection,
     file: SqlFile,
     text: str,
-    adviser: Adviser,
+    adviser: Ground,
     before_file: Callable[[Connection, str], None] = lambda *_: None,
 ) -> None:
     """A file as the tool that keeps it has run it: in a transaction of its own, under the policies
-    that hold for its role.
+    that hold for its role, which is a superuser where the settings say `as_superuser`.
 
     One that could be no part of a batch, for it holds more than one transaction or what none can
     hold, runs statement by statement, as it did there. One that the settings know as `rows_only`
@@ -116,6 +124,21 @@ def replay_file(
     if unreadable := [each for each in file.problems if each.unreadable]:
         places = (f"{file.path}:{each.line}:{each.column}: {each.found}" for each in unreadable)
         raise SqlFailed("\n".join(places), why=unreadable[0].why, fix=unreadable[0].fix)
+    if file.path in config.as_superuser:
+        with _superuser(config.migrator, adviser):
+            _as_it_ran(config, connection, file, text, adviser, before_file)
+    else:
+        _as_it_ran(config, connection, file, text, adviser, before_file)
+
+
+def _as_it_ran(
+    config: Config,
+    connection: LentConnection,
+    file: SqlFile,
+    text: str,
+    adviser: Adviser,
+    before_file: Callable[[Connection, str], None],
+) -> None:
     try:
         if not file.problems and not file.parts:
             there = replace(file, row_security=True)
@@ -128,6 +151,38 @@ def replay_file(
         raise _on_no_rows(file.path, error) from None
     connection.execute("RESET ROLE")
     connection.execute("RESET ALL")
+
+
+@contextmanager
+def _superuser(role: str, ground: Ground) -> Iterator[None]:
+    """The role as a superuser; what only one may own belongs to another one then."""
+    name = sql.Identifier(role)
+    with ground.superuser() as connection:
+        connection.execute(sql.SQL("ALTER ROLE {} SUPERUSER").format(name))
+        try:
+            yield
+        finally:
+            connection.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER").format(name))
+            for (statement,) in connection.execute(_OF_SUPERUSERS, (role,)).fetchall():
+                connection.execute(statement.encode())
+
+
+_OF_SUPERUSERS: LiteralString = """
+SELECT pg_catalog.format('ALTER %%s %%I OWNER TO CURRENT_USER', owned.kind, owned.name)
+FROM (
+    SELECT 'EVENT TRIGGER' AS kind, evtname AS name, evtowner AS owner
+    FROM pg_catalog.pg_event_trigger
+    UNION ALL
+    SELECT 'FOREIGN DATA WRAPPER', fdwname, fdwowner FROM pg_catalog.pg_foreign_data_wrapper
+    UNION ALL
+    SELECT 'PUBLICATION', p.pubname, p.pubowner FROM pg_catalog.pg_publication AS p
+    WHERE p.puballtables OR EXISTS (
+        SELECT FROM pg_catalog.pg_publication_namespace AS n WHERE n.pnpubid = p.oid
+    )
+) AS owned
+WHERE pg_catalog.pg_get_userbyid(owned.owner) = %s
+ORDER BY owned.kind, owned.name
+"""
 
 
 def _on_no_rows(path: str, error: SqlFailed) -> SqlFailed:

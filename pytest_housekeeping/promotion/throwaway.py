@@ -8,12 +8,11 @@ from contextlib import closing, contextmanager
 from typing import LiteralString, TypeVar
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.pinned_settings import known_since
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.promotion.other_version import of_the_version
 from pytest_housekeeping.promotion.untrusted import untrusted_extension
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
-from pytest_housekeeping.server.embedded import how_to_have
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.named_extensions import named_extensions
 from pytest_housekeeping.sql.named_roles import named_roles
@@ -27,13 +26,11 @@ _STUB = re.compile(r"extension \S+ is a stub here")
 _UNKNOWN = ("42883", "42704")
 _INSUFFICIENT = "42501"
 _POLICY = "row-level security policy"
-_SETTING = re.compile(r'unrecognized configuration parameter "(\w+)"')
-_METHOD = re.compile(r"compression method \w+ not supported")
-_ICU = "ICU is not supported in this build"
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
 _PRIVILEGED = re.compile(
-    r"(?:[Mm]ust be|[Oo]nly) superuser|is a system (?:trigger|catalog)"
+    r"(?:[Mm]ust be|[Oo]nly) superuser|[Oo]nly roles with the SUPERUSER"
+    r"|is a system (?:trigger|catalog)"
     r"|permission denied (?:to (?:create (?:event|tablespace|\")|set param|COPY)|for table pg_)"
     r"|permission denied for (?:language|foreign-data wrapper)"
 )
@@ -78,7 +75,7 @@ def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None
             " which staging runs as superuser; python -m pytest_housekeeping init writes such a"
             " file as well",
         )
-    if _PRIVILEGED.search(error.found):
+    if superuser_alone(error):
         return _beyond_the_migrator(
             error, config, "a superuser alone may do this, and {migrator} is none", ""
         )
@@ -90,31 +87,12 @@ def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None
             f"where production's role has it, give it to {quoted(config.migrator)} in"
             f" {config.sql}/bootstrap/roles.sql; where another one has done it there, ",
         )
-    if (setting := _SETTING.search(error.found)) and (since := known_since(setting[1])):
-        return SqlFailed(
-            error.found,
-            why=f"PostgreSQL knows it since version {since}, and this server is older",
-            fix=f"server_version = {since} in [tool.housekeeping] ({how_to_have(since)}); where"
-            " production is older as well, it cannot have run this file: take the line out",
-        )
-    if _METHOD.search(error.found):
-        return SqlFailed(
-            error.found,
-            why="of the PostgreSQLs of wheels 17 alone is built with it",
-            fix=f"server_version = 17 in [tool.housekeeping] ({how_to_have(17)});"
-            ' server = "system", for a PostgreSQL of this machine that is built with it, as those'
-            " of the distributions are; or a server that is given: --hk-staging-url, and"
-            " --hk-twin-server for the copy of production",
-        )
-    if _ICU in error.found:
-        return SqlFailed(
-            error.found,
-            why="no PostgreSQL of a wheel is built with ICU, which its collations need",
-            fix='server = "system" in [tool.housekeeping], for a PostgreSQL of this machine that is'
-            " built with it, as those of the distributions are; or a server that is given:"
-            " --hk-staging-url, and --hk-twin-server for the copy of production",
-        )
-    return None
+    return of_the_version(error)
+
+
+def superuser_alone(error: HousekeepingError) -> bool:
+    """Whether it says that nobody else may do what was asked."""
+    return _PRIVILEGED.search(error.found) is not None
 
 
 def _lacks_a_right(error: HousekeepingError) -> bool:
@@ -133,9 +111,9 @@ def _beyond_the_migrator(
     return SqlFailed(
         error.found,
         why=why.format(migrator=f"{config.migrator}, as which migrations run in staging,"),
-        fix=f"{first}write what it makes into a file under {config.sql}/bootstrap/, which staging"
-        " runs as superuser; a file of history that does nothing else is left out then: under"
-        ' [tool.housekeeping.rows_only]: "PATH" = "REASON"',
+        fix=f"{first}of a file that production has already, let it run as a superuser here as well:"
+        ' under [tool.housekeeping.as_superuser]: "PATH" = "REASON"; of a new one, write what it'
+        f" makes into a file under {config.sql}/bootstrap/, which staging runs as superuser",
     )
 
 

@@ -58,7 +58,8 @@ def _syntax_problem(text: str, error: SyntaxRefused) -> Problem:
             f"the psql variable {variable[0]}",
             "psql would replace it before it asks the server; here the server gets the file as it"
             " is",
-            "write the value itself",
+            "write the value itself; in this tool's own layout and in Sqitch's files it may stand"
+            " in the settings: under [tool.housekeeping.placeholders]",
         )
     return Problem.at(
         text,

@@ -155,8 +155,16 @@ _DRIZZLE = ToolTable(
     told=_drizzle,
     place="drizzle",
 )
-# refinery names its files as Flyway does; the table of Drizzle has had no names before.
+# refinery names its files as Flyway does, pop as golang-migrate; the table of Drizzle has had no
+# names before.
 ALIKE: Mapping[str, ToolTable] = {
+    "golang-migrate": ToolTable(
+        name="schema_migration",
+        columns=("version",),
+        order="version",
+        told=_versions,
+        ordered=False,
+    ),
     "drizzle": _DRIZZLE,
     "flyway": ToolTable(
         name="refinery_schema_history",

@@ -25,6 +25,7 @@ from pytest_housekeeping.sql.platforms import SUPABASE, platform_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _SESSION = re.compile(r"^\[tool\.housekeeping\.session\][ \t]*(?:#.*)?$", re.MULTILINE)
+_SUPERUSER = re.compile(r"^\[tool\.housekeeping\.as_superuser\][ \t]*(?:#.*)?$", re.MULTILINE)
 _HEADER = re.compile(r"^\[tool\.housekeeping\][ \t]*(?:#.*)?$", re.MULTILINE)
 
 
@@ -143,6 +144,16 @@ def with_search_path(text: str, path: str) -> str:
     if found is None:
         return f"{text.rstrip(chr(10))}\n\n[tool.housekeeping.session]\n{line}\n"
     return f"{text[: found.end()]}\n{line}{text[found.end() :]}"
+
+
+def with_superuser(text: str, paths: tuple[str, ...]) -> str:
+    """The text of pyproject.toml with the files of history that a superuser has run."""
+    why = toml_string("a superuser alone may do what it does")
+    lines = "".join(f"\n{toml_key(path)} = {why}" for path in paths)
+    found = _SUPERUSER.search(text)
+    if found is None:
+        return f"{text.rstrip(chr(10))}\n\n[tool.housekeeping.as_superuser]{lines}\n"
+    return f"{text[: found.end()]}{lines}{text[found.end() :]}"
 
 
 def _with_stubs(text: str, names: tuple[str, ...]) -> str:

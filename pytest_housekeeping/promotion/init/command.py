@@ -9,8 +9,13 @@ from pathlib import Path
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS, load_config
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.report.display import plural
-from pytest_housekeeping.promotion.init.chosen_settings import further_settings, with_search_path
+from pytest_housekeeping.promotion.init.chosen_settings import (
+    further_settings,
+    with_search_path,
+    with_superuser,
+)
 from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.init.contracts_text import (
     Access,
@@ -76,6 +81,12 @@ def init(
         written.replace(SETTINGS, with_search_path(text, needed.search_path))
         config = load_config(root)
         yield f"written: {SETTINGS}: search_path = {needed.search_path!r}, which the files count on"
+    if needed.superuser:
+        text = (root / SETTINGS).read_text(encoding="utf-8")
+        written.replace(SETTINGS, with_superuser(text, needed.superuser))
+        config = load_config(root)
+        files = named(needed.superuser, 3)
+        yield f"written: {SETTINGS}: as_superuser: a superuser alone could run {files}"
     yield from _for_ci(config, written, ci)
     yield from until_green(config, written, access)
     yield f"next: look at the files, commit them, and run: pytest --hk-mode=staging{_hint(needed)}"

@@ -131,13 +131,20 @@ def _staged(config: Config) -> dict[str, Any]:
         if made_folder and place.is_dir() and not any(place.iterdir()):
             place.rmdir()
     if audit["run"]["outcome"] == "refused":
-        errors = (each for each in audit["findings"] if each["level"] == "error")
-        raise ProofFailed(
-            audit["run"]["message"] or "\n".join(["staging was refused:", *_told(errors)]),
-            why="staging refuses what was written, or what was there",
-            fix="correct what is named, and run init again: what is there is kept",
-        )
+        raise refusal_of(audit)
     return audit
+
+
+def refusal_of(audit: Mapping[str, Any]) -> ProofFailed:
+    """What a run says that was refused: by itself, by its findings, or by the steps that failed."""
+    errors = (each for each in audit["findings"] if each["level"] == "error")
+    failed = (each["message"] for each in audit["steps"] if each["outcome"] == "failed")
+    return ProofFailed(
+        audit["run"]["message"]
+        or "\n".join(["staging was refused:", *_told(errors), *filter(None, failed)]),
+        why="staging refuses what was written, or what was there",
+        fix="correct what is named, and run init again: what is there is kept",
+    )
 
 
 def _server_given() -> dict[str, str]:

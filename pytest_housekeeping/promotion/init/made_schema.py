@@ -18,9 +18,9 @@ from pytest_housekeeping.plan.given_past import given_paths
 from pytest_housekeeping.plan.pending import FILES
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 from pytest_housekeeping.postgres.statement_errors import explain
-from pytest_housekeeping.promotion.init.needed import Needed, out_of_path
+from pytest_housekeeping.promotion.init.applying import apply_all
+from pytest_housekeeping.promotion.init.needed import Needed, out_of_path, path_of
 from pytest_housekeeping.promotion.init.objects_text import own_roles
-from pytest_housekeeping.promotion.replay import apply_segment, replay_file, segments_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, server_settings, start
 from pytest_housekeeping.server.staging_database import roles
@@ -29,7 +29,6 @@ from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
 from pytest_housekeeping.sql.identifiers import quoted
-from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.named_extensions import extension_schemas
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -83,16 +82,15 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
                 given = _schemas(throwaway, _ALL) if preset else ()
                 with throwaway.superuser() as connection:
                     of_platform = roles(connection) if preset else frozenset()
-                named = extension_schemas(config, sources).items()
-                placed = {name: schema for name, schema in named if schema in given}
-                needed = replace(needed, placed=placed)
+                needed = _placed(config, sources, needed, given)
                 own = (*bootstrap[preset:], ("bootstrap", needed.bootstrap(config.migrator)))
                 _run(throwaway, own)
                 given = (*given, *_schemas(throwaway, _INHABITED))
-                _apply(config, sources, throwaway, files)
+                of_superuser = apply_all(config, sources, throwaway, files)
+                needed = replace(needed, superuser=of_superuser)
                 break
             except SqlFailed as error:
-                config, needed = _found_out(config, needed, throwaway, error)
+                config, needed = _found_out(config, sources, needed, throwaway, error)
                 # The roles that the files have made are of the whole server.
                 server.stop()
                 server = start(_settings(config, len(files)))
@@ -114,12 +112,28 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
         server.stop()
 
 
+def _placed(
+    config: Config, sources: ProjectFiles, needed: Needed, given: tuple[str, ...]
+) -> Needed:
+    """With the schemas in which the files make extensions, where they are there by then."""
+    there = (*given, *needed.schemas, "public")
+    named = extension_schemas(config, sources).items()
+    return replace(needed, placed={name: schema for name, schema in named if schema in there})
+
+
 def _found_out(
-    config: Config, needed: Needed, throwaway: Throwaway, error: SqlFailed
+    config: Config,
+    sources: ProjectFiles,
+    needed: Needed,
+    throwaway: Throwaway,
+    error: SqlFailed,
 ) -> tuple[Config, Needed]:
     """What the files count on besides. Raises the error where it tells of nothing like that."""
     if (more := needed.with_what_lacks(error)) is not None:
         return config, more
+    there = frozenset((*_schemas(throwaway, _ALL), *needed.schemas))
+    if unmade := [each for each in path_of(sources, error) if each not in there]:
+        return config, replace(needed, schemas=(*needed.schemas, *unmade))
     config = _with_search_path(config, throwaway, error)
     return config, replace(needed, search_path=config.session["search_path"])
 
@@ -144,6 +158,12 @@ WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
         SELECT FROM pg_catalog.pg_type AS t WHERE t.typnamespace = n.oid AND t.typname = %(name)s
         UNION ALL
         SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = %(name)s
+        UNION ALL
+        SELECT FROM pg_catalog.pg_collation AS l
+        WHERE l.collnamespace = n.oid AND l.collname = %(name)s
+        UNION ALL
+        SELECT FROM pg_catalog.pg_ts_config AS t
+        WHERE t.cfgnamespace = n.oid AND t.cfgname = %(name)s
     )
 """
 # But for PostgreSQL's own and those of extensions.
@@ -229,26 +249,3 @@ def _run(throwaway: Throwaway, texts: Sequence[tuple[str, str]]) -> None:
                 connection.execute(text.encode())
             except psycopg.Error as error:
                 raise throwaway.advised(explain(path, text, error)) from None
-
-
-def _apply(
-    config: Config, sources: ProjectFiles, throwaway: Throwaway, files: list[SqlFile]
-) -> None:
-    """What is history as it was run, each by itself; the rest as a batch."""
-    known = given_paths(config, sources)
-    batch = [
-        (step, text_of(config, sources, step.path))
-        for file in files
-        if file.path not in known
-        for step in file.steps
-    ]
-    connection = throwaway.migrator()
-    try:
-        for file in files:
-            if file.path in known:
-                text = text_of(config, sources, file.path)
-                replay_file(config, connection, file, text, throwaway)
-        for segment in segments_of(batch):
-            apply_segment(config, connection, segment, throwaway)
-    finally:
-        connection.close()

@@ -11,11 +11,13 @@ from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.postgres.tool_history.own_table import own_table
 from pytest_housekeeping.promotion.untrusted import DENIED
 from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _ROLE = re.compile(
     r'role "((?:[^"]|"")+)" does not exist|'
     r'must be (?:able to SET ROLE|member of role) "((?:[^"]|"")+)"'
 )
+_REQUIRED = re.compile(r'required extension "([^"]+)" is not installed')
 _SCHEMA = re.compile(r'schema "((?:[^"]|"")+)" does not exist')
 # What only an extension has that an administrator has made by hand.
 _LACKING = re.compile(
@@ -50,7 +52,10 @@ _OF_EXTENSION: Mapping[str, str] = {
     for name in names.split()
 }
 _RELATION = re.compile(r'relation "((?:[^"]|"")+)" does not exist')
-_OUT_OF_PATH = re.compile(r'(?:relation|type) "(\w+)" does not exist')
+_OUT_OF_PATH = re.compile(
+    r'(?:relation|type|collation|text search configuration) "(\w+)"(?: for encoding "\w+")?'
+    r" does not exist"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +63,8 @@ class Needed:
     """What the real server already has; ``table`` is the one in which the tool of the ``layout``
     remembers what it has applied, where a file alters that; ``attributes`` are
     those of roles, as far as they are known; ``search_path`` is the one that the files count on,
-    where it is not the usual one. ``placed`` are the schemas of extensions, where one that is there
+    where it is not the usual one, ``superuser`` the files of history that a superuser alone may
+    run. ``placed`` are the schemas of extensions, where one that is there
     is named."""
 
     layout: str = ""
@@ -67,6 +73,7 @@ class Needed:
     schemas: tuple[str, ...] = ()
     table: str = ""
     search_path: str = ""
+    superuser: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     placed: Mapping[str, str] = field(default_factory=dict)
 
@@ -111,6 +118,8 @@ class Needed:
             return replace(self, roles=(*self.roles, name))
         if (name := _named(DENIED, error)) and name not in self.extensions:
             return replace(self, extensions=(*self.extensions, name))
+        if (name := _named(_REQUIRED, error)) and name not in self.extensions:
+            return replace(self, extensions=(name, *self.extensions))
         if (name := _extension_of(error)) and name not in self.extensions:
             return replace(self, extensions=(*self.extensions, name))
         if (name := _named(_SCHEMA, error)) and name not in self.schemas:
@@ -124,6 +133,26 @@ class Needed:
 def out_of_path(error: SqlFailed) -> str:
     """What a file names without its schema and PostgreSQL does not find; "" for another error."""
     return _named(_OUT_OF_PATH, error)
+
+
+def path_of(sources: ProjectFiles, error: SqlFailed) -> list[str]:
+    """The schemas in the search_path that a file has set above the line at which something was not
+    found, or no schema to make it in; none for another error."""
+    path, line, _ = (*error.found.split(":", 2), "", "")[:3]
+    if error.sqlstate not in _NOT_THERE or not line.isdecimal() or not sources.has(path):
+        return []
+    above = sources.read(path).decode(errors="replace").splitlines()[: int(line)]
+    said = _PATH_SET.findall("\n".join(above))
+    names = (each.strip().strip("'\"") for each in said[-1].split(",")) if said else ()
+    return [each for each in names if each.isidentifier()]
+
+
+# No schema to make it in, no such table, type or function.
+_NOT_THERE = ("3F000", "42P01", "42704", "42883")
+_PATH_SET = re.compile(
+    r"^\s*SET\s+(?:LOCAL\s+|SESSION\s+)?search_path\s*(?:=|\bTO\b)([^;]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def _extension_of(error: SqlFailed) -> str:

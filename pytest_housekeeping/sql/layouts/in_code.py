@@ -28,7 +28,14 @@ def without_sql(files: ProjectFiles) -> str:
     """What a project has in the place of SQL files, for a message that says that there are none."""
     found = next(_found(files), None)
     if found is None:
-        return ", and no other tool's migrations: 0001_first.sql goes into sql/migrations/"
+        told = ", and no other tool's migrations: 0001_first.sql goes into sql/migrations/"
+        most = max(walk(files), key=lambda folder: len(folder.sql), default=None)
+        if most is None or not most.sql:
+            return told
+        return (
+            f"{told}; the names in {most.path or '.'}/ ({most.sql[0]}) begin with no number, which"
+            " would be their place in the order"
+        )
     tool, path = found
     return (
         f", and {path} is of {tool}, in code: how SQL is had of it says"

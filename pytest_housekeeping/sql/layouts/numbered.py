@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.errors import SqlFileError, listed
 from pytest_housekeeping.sql.layouts.layout import Entry
 
+_SHOWN = 12
 _PARTS = re.compile(r"[._-]")
 
 
@@ -62,10 +63,13 @@ def twice(
     apart = any(len({path.rpartition("/")[0] for path in paths}) > 1 for paths in borne.values())
     return [
         SqlFileError(
-            "\n".join(
-                f"{called} {'.'.join(map(str, version))} is borne by {' and '.join(paths)}"
-                for version, paths in borne.items()
-            ),
+            listed(
+                [
+                    f"{called} {'.'.join(map(str, version))} is borne by {' and '.join(paths)}"
+                    for version, paths in borne.items()
+                ],
+                _SHOWN,
+            ).lstrip(),
             why=f"which of them runs first nobody can say: {tool} refuses it as well",
             fix=(f"{elsewhere}; otherwise " if apart and elsewhere else "")
             + f"give one of them the next free {called}",

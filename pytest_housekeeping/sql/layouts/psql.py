@@ -133,7 +133,9 @@ class _Weaver:
                 return None
             self.variables[words[0]] = "".join(words[1:])
             return []
-        if name in _HARMLESS or (name == "set" and words):
+        if name == "unset" and len(words) == 1 and words[0] not in _STEERING:
+            return [] if self.variables.pop(words[0], None) is not None else None
+        if name in _HARMLESS or (name in ("set", "unset") and words):
             self._tell(text, found, f"the psql command \\{name} is left out")
             return []
         return None

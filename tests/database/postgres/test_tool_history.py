@@ -74,6 +74,10 @@ CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NU
 INSERT INTO schema_migrations
     VALUES (7, true)
 """
+POP = """
+CREATE TABLE schema_migration (version varchar(14) PRIMARY KEY, version_self int NOT NULL);
+INSERT INTO schema_migration VALUES ('20240101000000', 0)
+"""
 SUPABASE = """
 CREATE SCHEMA supabase_migrations;
 CREATE TABLE supabase_migrations.schema_migrations (
@@ -157,6 +161,7 @@ def told(history: TheirHistory) -> list[tuple[str, str, str]]:
             [],
             "7",
         ),
+        ("golang-migrate", POP, [("20240101000000", "", "")], ""),
         (
             "golang-migrate",
             DIRTY,

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, SqlFailed
-from pytest_housekeeping.promotion.init.chosen_settings import with_search_path
+from pytest_housekeeping.promotion.init.chosen_settings import with_search_path, with_superuser
 from pytest_housekeeping.promotion.init.made_schema import made_schema
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.layout_ground import write
@@ -51,6 +51,62 @@ def test_it_is_written_beside_other_settings_of_the_session(text: str) -> None:
     written = tomllib.loads(with_search_path(text, '"Desk", public'))["tool"]["housekeeping"]
     assert written["session"]["search_path"] == '"Desk", public'
     assert len(written["session"]) == (2 if "DateStyle" in text else 1)
+
+
+def test_a_schema_is_found_in_files_that_run_as_one_batch(tmp_path: Path) -> None:
+    files = {
+        "db/1_first.sql": FIRST.replace("desk_app", "batch_app")
+        + 'CREATE COLLATION "Desk".plain FROM "C"; CREATE TYPE "Desk".state AS ENUM ();',
+        "db/2_second.sql": "CREATE TABLE note (a text COLLATE plain, b state);",
+    }
+    write(tmp_path, files)
+    config = Config(root=tmp_path, migrations="db")
+    with made_schema(config, ProjectFiles(tmp_path)) as made:
+        assert made.needed.search_path == '"Desk", public'
+
+
+def test_a_schema_that_a_file_has_in_its_path_and_no_file_makes_is_needed(tmp_path: Path) -> None:
+    files = {
+        "db/1_first.sql": "SET search_path = 'shop';\nCREATE TABLE a ();",
+        "db/2_second.sql": "SET search_path TO dump, public;\nCREATE TABLE b (id int);",
+        "db/3_third.sql": "SET search_path = dump;\nCREATE INDEX i ON b (id);",
+    }
+    write(tmp_path, files)
+    config = Config(root=tmp_path, migrations="db")
+    with made_schema(config, ProjectFiles(tmp_path)) as made:
+        assert made.needed.schemas == ("shop", "dump")
+
+
+def test_what_a_superuser_alone_may_do_was_done_by_one(tmp_path: Path) -> None:
+    triggers = "ALTER TABLE ticket DISABLE TRIGGER ALL;ALTER TABLE ticket ENABLE TRIGGER ALL;"
+    files = {
+        "db/1_first.up.sql": "CREATE TABLE a (id int PRIMARY KEY);"
+        "CREATE TABLE ticket (id int REFERENCES a);",
+        "db/2_second.up.sql": f"CREATE TABLE b (); {triggers}",
+        "db/3_third.up.sql": "CREATE TABLE c ();",
+    }
+    write(tmp_path, files)
+    config = Config(root=tmp_path, migrations="db", layout="golang-migrate", baseline="3")
+    with made_schema(config, ProjectFiles(tmp_path)) as made:
+        assert made.needed.superuser == ("db/2_second.up.sql",)
+    said = replace(config, as_superuser={"db/2_second.up.sql": "it was so"})
+    with made_schema(said, ProjectFiles(tmp_path)) as made:
+        assert made.needed.superuser == ()
+    # Of a batch nothing runs so.
+    batch = replace(config, baseline="1")
+    with (
+        pytest.raises(SqlFailed, match="is a system trigger") as refused,
+        made_schema(batch, ProjectFiles(tmp_path)),
+    ):
+        pass
+    assert "of a new one, write what it makes into a file under sql/bootstrap/" in refused.value.fix
+
+
+@pytest.mark.parametrize("there", ["", '[tool.housekeeping.as_superuser]\n"a" = "it is so"\n'])
+def test_what_a_superuser_has_run_is_written_down(there: str) -> None:
+    text = with_superuser(f"[tool.housekeeping]\n{there}", ("db/b.sql", "c"))
+    written = tomllib.loads(text)["tool"]["housekeeping"]["as_superuser"]
+    assert list(written) == ["db/b.sql", "c", *(["a"] if there else [])]
 
 
 COUNTS = "db/2_rows.up.sql"

@@ -70,6 +70,11 @@ def test_all_that_the_files_make_and_the_server_lacks_is_told_at_once(
     assert 'server = "system"' in advised(icu, "embedded", Config(root=tmp_path), database).fix
     lz4 = SqlFailed("a.sql:1:1: compression method lz4 not supported (SQLSTATE 0A000)")
     assert "server_version = 17" in advised(lz4, "embedded", Config(root=tmp_path), database).fix
+    newer = SqlFailed('a.sql:1:1: syntax error at or near "VIRTUAL"', sqlstate="42601")
+    told = advised(newer, "embedded", Config(root=tmp_path), database)
+    assert "server_version = 17 or 18" in told.fix
+    put_together = SqlFailed(f"{newer.found}\n  context: PL/pgSQL function f", sqlstate="42601")
+    assert advised(put_together, "embedded", Config(root=tmp_path), database) is put_together
     other = SqlFailed("something else")
     assert advised(other, "embedded", Config(root=tmp_path), database) is other
 
@@ -104,12 +109,12 @@ def test_all_roles_that_the_files_name_and_the_server_lacks_are_told_at_once(
     ):
         told = advised(SqlFailed(f"a.sql:1:1: {said}"), "embedded", config, database)
         assert "under sql/bootstrap/, which staging runs as superuser" in told.fix
-        assert "[tool.housekeeping.rows_only]" in told.fix
+        assert "[tool.housekeeping.as_superuser]" in told.fix
     for said in ("permission denied to create role", "must be owner of extension plpgsql"):
         right = SqlFailed(f"a.sql:1:1: {said}", sqlstate="42501")
         told = advised(right, "embedded", config, database)
         assert "give it to hk_migrator in sql/bootstrap/roles.sql" in told.fix
-        assert "[tool.housekeeping.rows_only]" in told.fix
+        assert "[tool.housekeeping.as_superuser]" in told.fix
     policy = SqlFailed("new row violates row-level security policy for a", sqlstate="42501")
     assert advised(policy, "embedded", config, database) is policy
     # What this server has is missing on another one.

@@ -24,6 +24,7 @@ OTHER: dict[str, Any] = {
     "placeholders": {"schema": "shop"},
     "irreversible": {"sql/migrations/0001_a.sql": "its rows are gone"},
     "rows_only": {"sql/migrations/0001_a.sql": "it counts rows"},
+    "as_superuser": {"sql/migrations/0001_a.sql": "it disables triggers"},
     "mutation_score": 0.5,
     "require_rollback": True,
 }

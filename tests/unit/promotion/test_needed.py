@@ -9,7 +9,9 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.promotion.init.chosen_settings import chosen_for
+from pytest_housekeeping.promotion.init.green import refusal_of
 from pytest_housekeeping.promotion.init.needed import Needed
+from pytest_housekeeping.promotion.init.needed_version import needed_version
 from pytest_housekeeping.sql.named_extensions import extension_schemas
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.layout_ground import write
@@ -29,6 +31,11 @@ from support.layout_ground import write
             "",
             'data type text has no default operator class for access method "gist"',
             "EXTENSION IF NOT EXISTS btree_gist",
+        ),
+        (
+            "",
+            'bootstrap: required extension "cube" is not installed (SQLSTATE 42704)',
+            "EXTENSION IF NOT EXISTS cube",
         ),
         ("", 'access method "hnsw" does not exist', "EXTENSION IF NOT EXISTS vector"),
         ("", 'foreign-data wrapper "postgres_fdw" does not exist', "IF NOT EXISTS postgres_fdw"),
@@ -106,3 +113,34 @@ def test_who_makes_an_extension_plainly_may(
     write(tmp_path, {"sql/migrations/0001_a.sql": made})
     config = Config(root=tmp_path, platform=platform)
     assert chosen_for(config, ProjectFiles(tmp_path)).trusted == trusted
+
+
+def test_an_extension_that_another_one_requires_is_made_before_it() -> None:
+    needed = Needed(extensions=("earthdistance",)).with_what_lacks(
+        SqlFailed('required extension "cube" is not installed')
+    )
+    assert needed is not None
+    assert needed.extensions == ("cube", "earthdistance")
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL);", (18, "VIRTUAL")),
+        ("ALTER TABLE t ADD PRIMARY KEY (a, p WITHOUT  OVERLAPS);", (18, "WITHOUT OVERLAPS")),
+        ("SELECT * FROM json_table(a, '$' COLUMNS (b int));", (17, "json_table")),
+        ("SET transaction_timeout = 0;", (17, "transaction_timeout")),
+        ("CREATE TABLE virtual (a int, b int);", (0, "")),
+    ],
+)
+def test_the_version_is_read_off_what_an_older_one_does_not_know(
+    tmp_path: Path, text: str, version: tuple[int, str]
+) -> None:
+    write(tmp_path, {"sql/migrations/0001_a.sql": text})
+    assert needed_version(Config(root=tmp_path), ProjectFiles(tmp_path)) == version
+
+
+def test_a_refusal_says_what_failed_where_nothing_else_does() -> None:
+    step = {"outcome": "failed", "message": "a.sql:1:1: permission denied"}
+    audit = {"run": {"message": ""}, "findings": [], "steps": [step, {"outcome": "passed"}]}
+    assert refusal_of(audit).found == "staging was refused:\na.sql:1:1: permission denied"

@@ -253,6 +253,29 @@ def test_drizzle_goes_by_its_journal(tmp_path: Path) -> None:
     assert recorded_of(ground) == {"d/0000_b.sql": "1000", "d/0001_a.sql": "1001"}
 
 
+def test_pop_keeps_the_files_of_several_databases_in_one_folder(tmp_path: Path) -> None:
+    names = ["1_a.up.sql", "2_b.mysql.up.sql", "2_b.postgres.up.sql", "2_b.postgres.down.sql"]
+    names += ["2_b.sqlite.down.sql", "3_c.autocommit.up.sql", "3_c.postgres.autocommit.up.sql"]
+    index = numbered(*(f"m/{name}" for name in names), text="CREATE INDEX CONCURRENTLY i ON t (a);")
+    found = read_layout(tmp_path, index)
+    assert found.errors == ""
+    ours = ["1_a.up.sql", "2_b.postgres.up.sql", "3_c.postgres.autocommit.up.sql"]
+    assert found.paths() == ours
+    assert found.file("2_b.postgres.down.sql").undoes == "m/2_b.postgres.up.sql"
+    told = found.found.passed_over
+    assert told["m/2_b.mysql.up.sql"] == "it is for mysql"
+    assert told["m/3_c.autocommit.up.sql"].startswith("m/3_c.postgres.autocommit.up.sql is for")
+    entries = listing(found.config, found.sources).of(Kind.MIGRATION)
+    assert [entry.outside for entry in entries] == [False, False, True]
+
+
+def test_many_versions_that_are_borne_twice_are_told_in_short(tmp_path: Path) -> None:
+    twice = numbered(*(f"m/{n}_{name}.up.sql" for n in range(30) for name in "ab"))
+    told = read_layout(tmp_path, twice).errors
+    assert told.count("is borne by") == 12
+    assert "and 18 more" in told
+
+
 def test_drizzle_keeps_a_folder_a_migration_since_its_first_version(tmp_path: Path) -> None:
     folders = ("20240102000000_b", "20240101000000_a")
     files = numbered(*(f"d/{name}/migration.sql" for name in folders))
@@ -280,6 +303,11 @@ def test_a_journal_that_does_not_fit_is_refused(
     tmp_path: Path, said: dict[str, str], told: str
 ) -> None:
     assert told in read_layout(tmp_path, numbered("d/0000_a.sql") | said).errors
+
+
+def test_names_without_a_number_are_told(tmp_path: Path) -> None:
+    write(tmp_path, {"a/one.sql": "", "schema/migration-1-0000.sql": "", "schema/x.sql": ""})
+    assert "in schema/ (migration-1-0000.sql) begin with no" in without_sql(ProjectFiles(tmp_path))
 
 
 @pytest.mark.parametrize(

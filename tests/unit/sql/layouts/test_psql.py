@@ -67,14 +67,26 @@ def test_variables_have_the_values_of_the_settings_and_of_the_file(tmp_path: Pat
 
 
 def test_commands_that_change_nothing_are_left_out_and_told(tmp_path: Path) -> None:
-    text = "\\restrict abc\n\\set ON_ERROR_STOP on\n\\echo it's\nSELECT 1;\n\\unrestrict abc\n"
+    text = (
+        "\\restrict abc\n\\set ON_ERROR_STOP on\n\\echo it's\nSELECT 1;\n\\unrestrict abc\n"
+        "\\unset ON_ERROR_STOP\n"
+    )
     found = read_layout(tmp_path, {NAME: text})
     assert found.problems(NAME) == []
-    assert [line for line, _ in found.told(NAME)] == [1, 2, 3, 5]
+    assert [line for line, _ in found.told(NAME)] == [1, 2, 3, 5, 6]
     assert found.text(NAME).splitlines()[3] == "SELECT 1;"
 
 
-@pytest.mark.parametrize("command", ["\\copy t from 'x'", "\\c other", "\\if :x", "\\gexec"])
+def test_a_variable_that_is_unset_has_no_value_any_more(tmp_path: Path) -> None:
+    text = "\\set app x\nSELECT :app;\n\\unset app\nSELECT :app;\n"
+    found = read_layout(tmp_path, {NAME: text})
+    assert found.problems(NAME) == [(4, "the psql variable :app")]
+    assert "[tool.housekeeping.placeholders]" in found.file(NAME).problems[0].fix
+
+
+@pytest.mark.parametrize(
+    "command", ["\\unset other", "\\copy t from 'x'", "\\c other", "\\if :x", "\\gexec"]
+)
 def test_other_commands_are_refused_by_name(tmp_path: Path, command: str) -> None:
     found = read_layout(tmp_path, {NAME: f"SELECT 1;\n{command}\n"})
     ((line, said),) = found.problems(NAME)

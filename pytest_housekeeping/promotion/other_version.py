@@ -1,0 +1,53 @@
+"""What a server is refused for that another version or another build of PostgreSQL would do."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_housekeeping.declarations.pinned_settings import known_since
+from pytest_housekeeping.errors import HousekeepingError, SqlFailed
+from pytest_housekeeping.server.embedded import how_to_have
+
+_SETTING = re.compile(r'unrecognized configuration parameter "(\w+)"')
+_METHOD = re.compile(r"compression method \w+ not supported")
+_ICU = "ICU is not supported in this build"
+_SYNTAX = "42601"
+# Of what a function or a DO has put together nothing was parsed before.
+_WITHIN = "\n  context: "
+
+
+def of_the_version(error: HousekeepingError) -> SqlFailed | None:
+    """The error with the way out; None for another one."""
+    if (setting := _SETTING.search(error.found)) and (since := known_since(setting[1])):
+        return SqlFailed(
+            error.found,
+            why=f"PostgreSQL knows it since version {since}, and this server is older",
+            fix=f"server_version = {since} in [tool.housekeeping] ({how_to_have(since)}); where"
+            " production is older as well, it cannot have run this file: take the line out",
+        )
+    if isinstance(error, SqlFailed) and error.sqlstate == _SYNTAX and _WITHIN not in error.found:
+        return SqlFailed(
+            error.found,
+            sqlstate=error.sqlstate,
+            why="the parser of a newer PostgreSQL has read it, and this server's does not",
+            fix="server_version = 17 or 18 in [tool.housekeeping], whichever production has"
+            f" ({how_to_have(17)})",
+        )
+    if _METHOD.search(error.found):
+        return SqlFailed(
+            error.found,
+            why="of the PostgreSQLs of wheels 17 alone is built with it",
+            fix=f"server_version = 17 in [tool.housekeeping] ({how_to_have(17)});"
+            ' server = "system", for a PostgreSQL of this machine that is built with it, as those'
+            " of the distributions are; or a server that is given: --hk-staging-url, and"
+            " --hk-twin-server for the copy of production",
+        )
+    if _ICU in error.found:
+        return SqlFailed(
+            error.found,
+            why="no PostgreSQL of a wheel is built with ICU, which its collations need",
+            fix='server = "system" in [tool.housekeeping], for a PostgreSQL of this machine that is'
+            " built with it, as those of the distributions are; or a server that is given:"
+            " --hk-staging-url, and --hk-twin-server for the copy of production",
+        )
+    return None
