@@ -114,10 +114,12 @@ def test_a_failure_outside_of_a_transaction_is_not_called_undone(tmp_path: Path)
 
 
 def test_a_first_segment_that_fails_alone_is_not_called_unchanged(tmp_path: Path) -> None:
-    """Nothing was promoted, yet what ran outside of a transaction may have changed something."""
-    bad = "-- hk: transaction=none\nCREATE DATABASE hk_migrator TEMPLATE nothing;\n"
-    run = Project.make(tmp_path, files={"sql/migrations/0000_database.sql": bad}).run()
+    """Nothing was promoted, yet what ran outside of a transaction may have changed something. That
+    what it drops is not there is no sign of an earlier run, where there was none."""
+    bad = "-- hk: transaction=none\nDROP INDEX CONCURRENTLY nothing;\n"
+    run = Project.make(tmp_path, files={"sql/migrations/0000_index.sql": bad}).run()
     assert run.code == 1, run.output
+    assert 'index "nothing" does not exist' in run.output
     assert run.outcome != "refused"
     assert run.steps["promote[1/2]"] == "skipped"
 

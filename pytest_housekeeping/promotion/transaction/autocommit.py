@@ -19,18 +19,21 @@ WHERE NOT i.indisvalid ORDER BY 1
 """
 
 
-def apply(connection: Connection, file: SqlFile, text: str) -> tuple[str, ...]:
+def apply(
+    connection: Connection, file: SqlFile, text: str, *, fresh: bool = False
+) -> tuple[str, ...]:
     """Run the file in autocommit, and say what an earlier, interrupted run had left to do.
 
     What is done half or not recorded by an interrupted run is cleared away first, or recognised
-    (see interrupted.py).
+    (see interrupted.py); not in a ``fresh`` database, where no run was: a statement that finds its
+    work done there is wrong.
 
     Raises LeftBehind when an invalid index stands afterwards, or nobody can say because the
     connection is lost, and SqlFailed when PostgreSQL refuses the statement and nothing stands.
     """
     before = _invalid(connection)
     try:
-        said = resume(connection, text)
+        said = "" if fresh else resume(connection, text)
         if not said.endswith(FINISHED):
             connection.execute(text.encode())
     except psycopg.Error as error:

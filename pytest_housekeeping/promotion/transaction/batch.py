@@ -266,7 +266,8 @@ class Batch:
         limits = limited(connection, text, self.context.config) if self.locks else nullcontext()
         try:
             with limits:
-                resumed = autocommit.apply(connection, file, text)
+                fresh = self.context.rules.throwaway
+                resumed = autocommit.apply(connection, file, text, fresh=fresh)
         except LeftBehind:
             self.outside.append(file.path)
             raise

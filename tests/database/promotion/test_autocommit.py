@@ -28,8 +28,9 @@ def connection(database: StagingDatabase) -> Iterator[LentConnection]:
     opened.close()
 
 
-def apply(connection: LentConnection, text: str) -> tuple[str, ...]:
-    return alone.apply(connection, sqlfile.from_text("0001_it.sql", Kind.MIGRATION, text, ""), text)
+def apply(connection: LentConnection, text: str, *, fresh: bool = False) -> tuple[str, ...]:
+    file = sqlfile.from_text("0001_it.sql", Kind.MIGRATION, text, "")
+    return alone.apply(connection, file, text, fresh=fresh)
 
 
 def valid(connection: LentConnection) -> list[bool]:
@@ -190,3 +191,19 @@ def test_what_a_pending_file_has_left_is_no_change_past_the_files(
     text: str, name: str, change: Change, after: str, *, is_ours: bool
 ) -> None:
     assert left_by([text], Difference(name=name, change=change, after=after)) is is_ours
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        INDEX,
+        "DROP INDEX CONCURRENTLY orders_numbre",
+        "ALTER TABLE part DETACH PARTITION orders CONCURRENTLY",
+    ],
+)
+def test_a_fresh_database_has_no_interrupted_run(connection: LentConnection, text: str) -> None:
+    connection.execute(b"CREATE TABLE part (number int) PARTITION BY RANGE (number)")
+    connection.execute(INDEX.replace("CONCURRENTLY ", "").encode())
+    assert apply(connection, text) == (FINISHED,)
+    with pytest.raises(SqlFailed):
+        apply(connection, text, fresh=True)
