@@ -5,7 +5,7 @@ from __future__ import annotations
 # Asking whether any column is granted first spares most tables the question about each of them.
 _GRANTED_COLUMNS = """CASE
                 WHEN pg_catalog.has_any_column_privilege(r.oid, t.oid, '{privilege}') THEN (
-                    SELECT coalesce(pg_catalog.jsonb_agg(a.attname), '[]')
+                    SELECT coalesce(pg_catalog.json_agg(a.attname), '[]')
                     FROM pg_catalog.pg_attribute AS a
                     WHERE
                         a.attrelid = t.oid
@@ -21,7 +21,7 @@ _GRANTED_COLUMNS = """CASE
 POLICIES = """hk_table_policies AS (
     SELECT
         p.table_oid,
-        pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        pg_catalog.json_agg(pg_catalog.json_build_object(
             'name', p.name,
             'object', p.object,
             'command', p.command,
@@ -29,7 +29,7 @@ POLICIES = """hk_table_policies AS (
             'using', coalesce(p.using_expression, ''),
             'check', coalesce(p.check_expression, ''),
             'roles', (
-                SELECT coalesce(pg_catalog.jsonb_agg(r.name), '[]')
+                SELECT coalesce(pg_catalog.json_agg(r.name), '[]')
                 FROM hk_declared_role AS r
                 WHERE EXISTS (
                     SELECT FROM pg_catalog.unnest(p.roles) AS o (oid)
@@ -48,7 +48,7 @@ hk_read_policy AS (
 )"""
 
 TABLES = f"""
-SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
     'schema', t.schema,
     'name', t.name,
     'object', t.object,
@@ -60,7 +60,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
         WHERE r.rolname = current_user
     ),
     'columns', (
-        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
             'name', a.attname,
             'quoted', pg_catalog.format('%I', a.attname),
             'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -106,8 +106,8 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
     'policies', coalesce(o.policies, '[]'),
     'public', coalesce(u.rows, ''),
     'keys', (
-        SELECT coalesce(pg_catalog.jsonb_agg((
-            SELECT pg_catalog.jsonb_agg(a.attname ORDER BY a.attnum)
+        SELECT coalesce(pg_catalog.json_agg((
+            SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = t.oid AND a.attnum = ANY (i.indkey::smallint[])
         ) ORDER BY i.indexrelid), '[]')
@@ -121,7 +121,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             AND i.indnkeyatts = i.indnatts
     ),
     'privileges', (
-        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
             'role', r.name,
             'select', pg_catalog.has_table_privilege(r.oid, t.oid, 'SELECT'),
             'select_some', pg_catalog.has_any_column_privilege(r.oid, t.oid, 'SELECT'),

@@ -93,6 +93,24 @@ called AS (
     WHERE t.row_security
 ),
 
+-- Those that bear its name with a mark of a copy behind it. Many tables have the same few columns:
+-- they are compared where the names are alike.
+alike AS (
+    SELECT o.oid, t.oid AS table_oid, t.object
+    FROM (
+        SELECT
+            c.oid,
+            pg_catalog.regexp_replace(
+                c.name, '(_?(old|copy|backup|bak|archive|export|tmp|[0-9]))+$', ''
+            ) AS name
+        FROM hk_outside AS c
+        OFFSET 0
+    ) AS o
+    INNER JOIN hk_any_table AS t ON o.name = t.name
+    WHERE t.row_security
+    OFFSET 0
+),
+
 held (oid, words) AS (
     SELECT h.oid, pg_catalog.format('it is a part of %s', h.object) FROM heir AS h
     UNION ALL
@@ -118,12 +136,10 @@ held (oid, words) AS (
     UNION ALL
     -- Of few columns many a table may be made: then it is called alike as well.
     SELECT s.oid, pg_catalog.format('it has the columns of %s', pg_catalog.min(t.object))
-    FROM shape AS s
-    INNER JOIN hk_outside AS o ON s.oid = o.oid
-    INNER JOIN hk_any_table AS t
-        ON pg_catalog.regexp_replace(o.name, '(_?(old|copy|backup|bak|archive|export|tmp|[0-9]))+$', '') = t.name
-    INNER JOIN shape AS p ON t.oid = p.oid AND s.columns_text = p.columns_text
-    WHERE t.row_security AND s.columns BETWEEN 2 AND 3
+    FROM alike AS t
+    INNER JOIN shape AS s ON t.oid = s.oid
+    INNER JOIN shape AS p ON t.table_oid = p.oid AND s.columns_text = p.columns_text
+    WHERE s.columns BETWEEN 2 AND 3
     GROUP BY s.oid
     UNION ALL
     SELECT c.oid, pg_catalog.format('all its columns are columns of %s, and it is called after it', pg_catalog.min(c.object))

@@ -64,13 +64,13 @@ hk_type AS MATERIALIZED (
             WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
         ) AS arity,
         (
-            SELECT coalesce(pg_catalog.jsonb_agg(e.enumlabel ORDER BY e.enumsortorder), '[]')
+            SELECT coalesce(pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder), '[]')
             FROM pg_catalog.pg_enum AS e
             WHERE e.enumtypid = b.typid
         ) AS labels,
         (
             SELECT coalesce(
-                pg_catalog.jsonb_agg(pg_catalog.pg_get_expr(k.conbin, 0) ORDER BY k.conname), '[]'
+                pg_catalog.json_agg(pg_catalog.pg_get_expr(k.conbin, 0) ORDER BY k.conname), '[]'
             )
             FROM hk_based AS d
             INNER JOIN pg_catalog.pg_constraint AS k ON d.typid = k.contypid
@@ -84,7 +84,7 @@ hk_type AS MATERIALIZED (
     FROM hk_base AS b
     INNER JOIN pg_catalog.pg_type AS t ON b.typid = t.oid
 )
-SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
     'schema', n.nspname,
     'name', c.relname,
     'object', pg_catalog.format('%I.%I', n.nspname, c.relname),
@@ -102,7 +102,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
         ELSE ''
     END,
     'columns', (
-        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
             'name', a.attname,
             'quoted', pg_catalog.format('%I', a.attname),
             'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -138,7 +138,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
     ),
     'checks', (
         SELECT coalesce(
-            pg_catalog.jsonb_agg(pg_catalog.pg_get_expr(k.conbin, k.conrelid) ORDER BY k.conname),
+            pg_catalog.json_agg(pg_catalog.pg_get_expr(k.conbin, k.conrelid) ORDER BY k.conname),
             '[]'
         )
         FROM pg_catalog.pg_constraint AS k
@@ -147,16 +147,16 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
     'bounds', CASE
         WHEN c.relkind = 'p' THEN (
             SELECT coalesce(
-                pg_catalog.jsonb_agg(pg_catalog.pg_get_partition_constraintdef(l.relid)), '[]'
+                pg_catalog.json_agg(pg_catalog.pg_get_partition_constraintdef(l.relid)), '[]'
             )
             FROM pg_catalog.pg_partition_tree(c.oid) AS l
             WHERE l.isleaf AND l.relid <> c.oid
         )
-        ELSE pg_catalog.jsonb_build_array(pg_catalog.pg_get_partition_constraintdef(c.oid))
+        ELSE pg_catalog.json_build_array(pg_catalog.pg_get_partition_constraintdef(c.oid))
     END,
     'keys', (
-        SELECT coalesce(pg_catalog.jsonb_agg((
-            SELECT pg_catalog.jsonb_agg(a.attname)
+        SELECT coalesce(pg_catalog.json_agg((
+            SELECT pg_catalog.json_agg(a.attname)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::smallint[])
         )), '[]')
@@ -164,9 +164,9 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
         WHERE i.indrelid = c.oid AND i.indisunique AND i.indkey::text <> '0'
     ),
     'references', (
-        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
             'columns', (
-                SELECT pg_catalog.jsonb_agg(a.attname ORDER BY o.n)
+                SELECT pg_catalog.json_agg(a.attname ORDER BY o.n)
                 FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS o (num, n)
                 INNER JOIN pg_catalog.pg_attribute AS a
                     ON a.attrelid = k.conrelid AND o.num = a.attnum
@@ -178,7 +178,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                 WHERE pc.oid = k.confrelid
             ),
             'parent_columns', (
-                SELECT pg_catalog.jsonb_agg(a.attname ORDER BY o.n)
+                SELECT pg_catalog.json_agg(a.attname ORDER BY o.n)
                 FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS o (num, n)
                 INNER JOIN pg_catalog.pg_attribute AS a
                     ON a.attrelid = k.confrelid AND o.num = a.attnum
@@ -188,7 +188,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
         WHERE k.conrelid = c.oid AND k.contype = 'f'
     ),
     'outward_triggers', (
-        SELECT coalesce(pg_catalog.jsonb_agg(g.tgname ORDER BY g.tgname), '[]')
+        SELECT coalesce(pg_catalog.json_agg(g.tgname ORDER BY g.tgname), '[]')
         FROM pg_catalog.pg_trigger AS g
         INNER JOIN pg_catalog.pg_proc AS f ON g.tgfoid = f.oid
         INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
