@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence.fleet_record import FleetRecord, fleet_json, read_fleet_record
 from pytest_housekeeping.evidence.git.committed import FileVersion
 from pytest_housekeeping.evidence.model.audit import Artifact
 from pytest_housekeeping.evidence.records import NOT_HERE
 from pytest_housekeeping.model import Mode
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.fleet_record import FleetRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +68,8 @@ def read_fleet_files(
 def _read(version: FileVersion, data: bytes | None) -> FleetFile:
     if data is None:
         return FleetFile(version=version, fault=NOT_HERE)
+    from pytest_housekeeping.evidence.fleet_record import fleet_json, read_fleet_record
+
     record = read_fleet_record(data)
     fault = ""
     if record is None:

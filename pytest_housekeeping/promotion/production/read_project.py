@@ -14,7 +14,6 @@ from pytest_housekeeping.evidence import SourceFacts, open_repository
 from pytest_housekeeping.evidence.git.committed import ask_for_contents
 from pytest_housekeeping.evidence.git.compare import blob_id
 from pytest_housekeeping.evidence.git.repository import Repository
-from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan
@@ -85,6 +84,9 @@ def read_ahead(options: RunOptions, audits: Sequence[str]) -> None:
     The repository counts for them as it is now, and so do the files; of its own each reads its pin.
     Where something is wrong every run says so by itself.
     """
+    # The proof of the evidence brings the model of an audit along, which no run needs to begin.
+    from pytest_housekeeping.evidence.proof.prove import prove_evidence
+
     with suppress(HousekeepingError, OSError):
         sources = ProjectFiles(options.root)
         files = _read(options, load_config(options.root, sources, target=options.target), sources)
