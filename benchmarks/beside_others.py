@@ -33,7 +33,7 @@ from shutil import which
 import psycopg
 from beside_stories import KINDS, LOOK_ALIKES, PLANTED, UNTRUSTED, Story
 
-from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.boundaries.verdict import verify_contract
 from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.model import Level

@@ -17,7 +17,8 @@ import psycopg
 from side_by_side import show, verdict
 
 from pytest_housekeeping.checks.rls import verify_rule
-from pytest_housekeeping.checks.rules import evaluate_batch, rls_scope
+from pytest_housekeeping.checks.rules.batch import evaluate_batch
+from pytest_housekeeping.checks.rules.scope import rls_scope
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start

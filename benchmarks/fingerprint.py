@@ -14,7 +14,10 @@ from collections.abc import Callable
 import psycopg
 
 from pytest_housekeeping.server import ServerSettings, start
-from pytest_housekeeping.snapshot import dump_roles, dump_schema, prove_backup, read_fingerprint
+from pytest_housekeeping.snapshot.copies.proof import prove_backup
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
+from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
 ROUNDS = 5
 LIMIT = 1.0

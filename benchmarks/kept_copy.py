@@ -21,12 +21,13 @@ from many_tables import ROLES, migrations
 from side_by_side import show, verdict
 
 from pytest_housekeeping.server import ServerSettings, StagingDatabase, start
-from pytest_housekeeping.snapshot import dump_roles, dump_schema, read_fingerprint
 from pytest_housekeeping.snapshot.copies import kept as kept_copy
 from pytest_housekeeping.snapshot.copies.server import start_restore_server
 from pytest_housekeeping.snapshot.copies.twin import Dumps, twin_of
 from pytest_housekeeping.snapshot.dumps.around import dump_around
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
 _MAJOR = 16
 _ALL_KEPT = kept_copy.WORTH_KEEPING

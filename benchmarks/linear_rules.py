@@ -26,7 +26,7 @@ from pathlib import Path
 from many_tables import FILES, ROLES, bootstrap, migrations
 from side_by_side import verdict
 
-from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.boundaries.verdict import verify_contract
 from pytest_housekeeping.checks.builtins import read_builtins, replaced_builtins
 from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.checks.tripwires import trip_rule

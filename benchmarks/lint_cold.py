@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pytest_housekeeping.checks.style import Linting
+from pytest_housekeeping.checks.style.linter import Linting
 
 LIMIT = 1.1
 PROCESSES = 2

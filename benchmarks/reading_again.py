@@ -19,8 +19,9 @@ from side_by_side import show, verdict
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, ServerSettings, start
-from pytest_housekeeping.snapshot import Around, dump_schema
 from pytest_housekeeping.snapshot.catalog.statements import Scope
+from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 
 _MAJOR = 16

@@ -28,8 +28,9 @@ from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
-from pytest_housekeeping.snapshot import Around, read_fingerprint
+from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
+from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.text import digest

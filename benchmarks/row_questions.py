@@ -14,16 +14,12 @@ from collections.abc import Callable
 
 import psycopg
 
-from pytest_housekeeping.checks.rows import (
-    BatchTexts,
-    NotChecked,
-    ask,
-    questions_of,
-    read_row_catalog,
-)
+from pytest_housekeeping.checks.rows.asking import NotChecked, ask
+from pytest_housekeeping.checks.rows.demands import BatchTexts, questions_of
+from pytest_housekeeping.checks.rows.read_catalog import read_row_catalog
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import ServerSettings, start
-from pytest_housekeeping.snapshot import dump_schema
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 
 ROUNDS = 3
 LIMIT = 2.0

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 import psycopg
 
-from pytest_housekeeping.checks.boundaries import judge_boundary
+from pytest_housekeeping.checks.boundaries.verdict import judge_boundary
 from pytest_housekeeping.checks.rls import judge_rule
-from pytest_housekeeping.checks.rules import boundary_scope
+from pytest_housekeeping.checks.rules.scope import boundary_scope
 from pytest_housekeeping.checks.tripwire_ground import (
     GuardedBoundary,
     NotPlanted,

@@ -9,7 +9,7 @@ from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.server import StagingDatabase
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.checks.app_tests import AppConnection
+    from pytest_housekeeping.checks.app_tests.connection import AppConnection
 
 
 class AppConnections:
@@ -27,7 +27,7 @@ class AppConnections:
 
         Raises MisuseError where there is no such application, or no throwaway database.
         """
-        from pytest_housekeeping.checks.app_tests import open_app_connection
+        from pytest_housekeeping.checks.app_tests.connection import open_app_connection
 
         if app not in self._opened:
             self.before_first()

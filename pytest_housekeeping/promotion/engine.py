@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.checks.style import style_verdict
+from pytest_housekeeping.checks.style.verdict import style_verdict
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.model import (
     EXEMPTIONS,

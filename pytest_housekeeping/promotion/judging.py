@@ -23,10 +23,10 @@ from pytest_housekeeping.sql.text import decode
 
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.catalog import Catalog
-    from pytest_housekeeping.checks.code.readers import Extraction
+    from pytest_housekeeping.checks.code.readers.extract import Extraction
     from pytest_housekeeping.checks.code.verdict import AppCode
     from pytest_housekeeping.checks.rls.tables import ProtectedTable
-    from pytest_housekeeping.checks.rules import Evaluation
+    from pytest_housekeeping.checks.rules.evaluation import Evaluation
     from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
     from pytest_housekeeping.declarations.objects import Objects
     from pytest_housekeeping.declarations.rules import Rule
@@ -193,14 +193,14 @@ class Checks:
         if contracts.boundaries is None:
             raise _undeclared(step)
         if step.name in contracts.running_contracts:
-            from pytest_housekeeping.checks.app_tests import judge_app_tests
+            from pytest_housekeeping.checks.app_tests.verdict import judge_app_tests
 
             contract = contracts.running_contracts[step.name]
             return judge_app_tests(connection, contracts.boundaries, contract, self.apps.of)
         if step.name in contracts.code_contracts:
             contract = contracts.code_contracts[step.name]
             return self._code_contract(connection, contracts.boundaries, contract)
-        from pytest_housekeeping.checks.boundaries import verify_contract
+        from pytest_housekeeping.checks.boundaries.verdict import verify_contract
 
         contract = next(each for each in contracts.boundaries.contracts if each.name == step.name)
         return verify_contract(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.checks.style import Linting
+from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.production_now import ProductionNow

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import pytest
 from psycopg import sql
 
-from pytest_housekeeping.checks.boundaries import judge_boundary
+from pytest_housekeeping.checks.boundaries.verdict import judge_boundary
 from pytest_housekeeping.checks.catalog import read_catalog
 from pytest_housekeeping.checks.objects import undeclared, verify_object
 from pytest_housekeeping.checks.rls import judge_rule
-from pytest_housekeeping.checks.rules import boundary_scope
 from pytest_housekeeping.checks.rules.evaluation import with_role_in_leak
+from pytest_housekeeping.checks.rules.scope import boundary_scope
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract
 from pytest_housekeeping.declarations.objects import parse as parse_objects
 from pytest_housekeeping.declarations.rls import DeclaredPolicy, RlsContract
@@ -24,7 +24,8 @@ from pytest_housekeeping.declarations.toml import toml_string
 from pytest_housekeeping.model import Finding
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot import dump_roles, dump_schema
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.way_back.proposal import proposal_text, propose
 from pytest_housekeeping.sql.identifiers import KEY_WORDS, in_quotes, quoted, split_name
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse

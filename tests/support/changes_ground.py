@@ -10,15 +10,11 @@ from typing import Self
 
 import psycopg
 
-from pytest_housekeeping.checks.changes import (
-    PlannedFile,
-    Production,
-    Subject,
-    Thresholds,
-    changes_verdict,
-)
 from pytest_housekeeping.checks.changes.catalogue import CHANGE_RULES
+from pytest_housekeeping.checks.changes.levels import Thresholds
 from pytest_housekeeping.checks.changes.rule import ChangeRule
+from pytest_housekeeping.checks.changes.subject import PlannedFile, Subject
+from pytest_housekeeping.checks.changes.verdict import Production, changes_verdict
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Applied, Finding, Kind, Phase, Step
 from pytest_housekeeping.plan.segments import NONE, Segment, cut_into_segments

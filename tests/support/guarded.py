@@ -8,7 +8,7 @@ from datetime import date
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.boundaries.verdict import verify_contract
 from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.rls import RlsContract

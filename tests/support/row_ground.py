@@ -13,16 +13,10 @@ from typing import Any
 
 import psycopg
 
-from pytest_housekeeping.checks.rows import (
-    Answer,
-    BatchTexts,
-    NotChecked,
-    Question,
-    Unasked,
-    ask,
-    questions_of,
-    read_row_catalog,
-)
+from pytest_housekeeping.checks.rows.asking import Answer, NotChecked, ask
+from pytest_housekeeping.checks.rows.demands import BatchTexts, questions_of
+from pytest_housekeeping.checks.rows.question import Question, Unasked
+from pytest_housekeeping.checks.rows.read_catalog import read_row_catalog
 from pytest_housekeeping.server import Server
 
 PATH = "sql/migrations/0002_next.sql"

@@ -9,13 +9,9 @@ from datetime import date
 from pathlib import Path
 
 from pytest_housekeeping.checks.code.readers.extract import extract
-from pytest_housekeeping.checks.running import (
-    RunningApp,
-    RunningCommit,
-    SchemaState,
-    read_state,
-    running_verdict,
-)
+from pytest_housekeeping.checks.running.committed_code import RunningApp, RunningCommit
+from pytest_housekeeping.checks.running.state import SchemaState, read_state
+from pytest_housekeeping.checks.running.verdict import running_verdict
 from pytest_housekeeping.declarations.boundaries import App
 from pytest_housekeeping.declarations.exemptions import CodeExemption
 from pytest_housekeeping.model import Finding, Verdict

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_housekeeping.checks.code.resolve import (
+from pytest_housekeeping.checks.code.resolve.catalog import (
     DependencyGraph,
     Node,
     read_dependency_graph,
-    search_path,
 )
-from pytest_housekeeping.checks.code.sqltext import hinted_names, read_body
+from pytest_housekeeping.checks.code.resolve.search_path import search_path
+from pytest_housekeeping.checks.code.sqltext.bodies import read_body
+from pytest_housekeeping.checks.code.sqltext.hints import hinted_names
 from pytest_housekeeping.checks.rules.evaluation import findings_of, rows_as_json
 from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.declarations.rules import Rule

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.boundaries.verdict import verify_contract
 from pytest_housekeeping.checks.mutation.mutants import Mutant
 from pytest_housekeeping.checks.queries import verify_query
 from pytest_housekeeping.checks.rls import evaluate_rules, judge_rule, verify_rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pytest_housekeeping.checks.code.sqltext import body_texts
+from pytest_housekeeping.checks.code.sqltext.bodies import body_texts
 from pytest_housekeeping.sql.parser import Node, ParseError, Unprintable, deparse, is_a, parse, walk
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_housekeeping.checks.code.sqltext import body_texts
+from pytest_housekeeping.checks.code.sqltext.bodies import body_texts
 from pytest_housekeeping.sql.parse import SyntaxRefused, nodes_of, parse
 
 _WRITING = {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "RefreshMatViewStmt"}

@@ -43,7 +43,7 @@ _WARM = ("pytest_html", "psycopg", "pydantic", "jinja2", "pdb", "encodings.utf_8
 _WARM_OF_OURS = (
     *("plugin.beginning", "plugin.last_word", "promotion.production.start"),
     *("promotion.production.planning", "sql.parser.library", "checks.code.reading"),
-    *("evidence.audit", "evidence.audit_file", "evidence.proof"),
+    *("evidence.audit", "evidence.audit_file", "evidence.proof.prove"),
     *("evidence.report.terminal", "evidence.report.github"),
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from pytest_housekeeping.checks.rows import rows_verdict
+from pytest_housekeeping.checks.rows.verdict import rows_verdict
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.promotion.fleet.survey import reach

@@ -26,7 +26,7 @@ from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import decode, excerpt, origin
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.checks.code.readers import Extraction
+    from pytest_housekeeping.checks.code.readers.extract import Extraction
 
 Judgement = tuple[Verdict, str]
 # security_invoker views and other guards exist since 15.

@@ -31,7 +31,7 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.checks.code.readers import Extraction
+    from pytest_housekeeping.checks.code.readers.extract import Extraction
 
 # Of a part that is another one, how many lines are shown; of these every line tells something.
 _SHOWN = 5

@@ -80,7 +80,7 @@ from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, Twi
 from pytest_housekeeping.promotion.repository.applied import applied_files
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
-from pytest_housekeeping.snapshot import RestoreServer
+from pytest_housekeeping.snapshot.copies.server import RestoreServer
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 

@@ -17,7 +17,9 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.checks.rows import Question, RowCatalog, Unasked, read_row_catalog
+from pytest_housekeeping.checks.rows.catalog import RowCatalog
+from pytest_housekeeping.checks.rows.question import Question, Unasked
+from pytest_housekeeping.checks.rows.read_catalog import read_row_catalog
 from pytest_housekeeping.errors import ProofFailed, listed
 from pytest_housekeeping.model import Applied, Step
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
@@ -37,8 +39,6 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 
 KnownRestore: TypeAlias = Callable[[bytes, Fingerprint, Callable[[], BackupProof]], BackupProof]
-
-_SHOWN = 10
 
 
 @dataclass(kw_only=True)
@@ -248,7 +248,7 @@ class Rehearsal:
             stubs=self.target.twin.stubs,
         )
         if unlike:
-            shown = listed([str(each) for each in unlike], _SHOWN)
+            shown = listed([str(each) for each in unlike], 10)
             raise ProofFailed(
                 f"the batch has made something else of production than of its copy:{shown}",
                 why="the checks have judged the copy, and nobody has judged this",

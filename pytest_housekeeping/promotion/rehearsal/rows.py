@@ -7,18 +7,11 @@ from collections.abc import Iterator, Sequence
 import psycopg
 from psycopg import errors
 
-from pytest_housekeeping.checks.rows import (
-    Answer,
-    BatchTexts,
-    NotChecked,
-    Question,
-    RowCatalog,
-    Unasked,
-    ask,
-    questions_of,
-    reading,
-    rows_verdict,
-)
+from pytest_housekeeping.checks.rows.asking import Answer, NotChecked, ask, reading
+from pytest_housekeeping.checks.rows.catalog import RowCatalog
+from pytest_housekeeping.checks.rows.demands import BatchTexts, questions_of
+from pytest_housekeeping.checks.rows.question import Question, Unasked
+from pytest_housekeeping.checks.rows.verdict import rows_verdict
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.promotion.context import RunContext

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
 from pytest_housekeeping.snapshot.compare.difference import Difference, diff
 from pytest_housekeeping.snapshot.copies.proof import BackupProof, compare, fitting_server
 from pytest_housekeeping.snapshot.copies.restore import Copy, restored
+from pytest_housekeeping.snapshot.copies.server import RestoreServer, start_restore_server
 from pytest_housekeeping.snapshot.copies.twin import Twin
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.extensions import extension_names

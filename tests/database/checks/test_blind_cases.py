@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.boundaries.verdict import verify_contract
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.model import Finding, Level

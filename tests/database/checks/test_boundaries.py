@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.checks.boundaries import verify_contract
-from pytest_housekeeping.checks.rules import boundary_scope, evaluate, evaluate_batch
+from pytest_housekeeping.checks.boundaries.verdict import verify_contract
+from pytest_housekeeping.checks.rules.batch import evaluate_batch
+from pytest_housekeeping.checks.rules.evaluation import evaluate
+from pytest_housekeeping.checks.rules.scope import boundary_scope
 from pytest_housekeeping.declarations.boundaries import App, Contract
 from pytest_housekeeping.declarations.rules import BOUNDARY, shipped_rules
 from pytest_housekeeping.evidence.kinds import causes_of

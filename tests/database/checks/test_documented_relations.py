@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import psycopg
 
-from pytest_housekeeping.checks.rules import RuleScope, evaluate
+from pytest_housekeeping.checks.rules.evaluation import evaluate
+from pytest_housekeeping.checks.rules.scope import RuleScope
 from pytest_housekeeping.declarations import parse_rule
 from support.fresh_copy import ROOT
 from support.reference_pages import files_of, rows, section

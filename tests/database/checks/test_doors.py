@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.boundaries.verdict import verify_contract
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.model import Finding
 from pytest_housekeeping.postgres.connection import Connection, rolled_back

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_housekeeping.checks.rls import verify_rule
-from pytest_housekeeping.checks.rules import Attempt, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection

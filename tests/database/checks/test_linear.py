@@ -17,8 +17,8 @@ from itertools import pairwise, zip_longest
 from typing import Any
 
 from pytest_housekeeping.checks.rls.tables_query import POLICIES, TABLES
-from pytest_housekeeping.checks.rules import boundary_scope, rls_scope, scoped_query
 from pytest_housekeeping.checks.rules.evaluation import PLANNING, rule_query
+from pytest_housekeeping.checks.rules.scope import boundary_scope, rls_scope, scoped_query
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from support.guarded import BOUNDARIES, CONTRACT, RULES, STAY_OUT

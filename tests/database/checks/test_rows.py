@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping.checks.rows import Answer, NotChecked, ask, reading, rows_verdict
+from pytest_housekeeping.checks.rows.asking import Answer, NotChecked, ask, reading
+from pytest_housekeeping.checks.rows.verdict import rows_verdict
 from pytest_housekeeping.model import Level
 from pytest_housekeeping.server import Server
 from support.row_cases import NULLS, RowCase, T

@@ -8,7 +8,7 @@ from datetime import date
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.boundaries.verdict import verify_contract
 from pytest_housekeeping.checks.rls import verify_exemption, verify_rule, verify_scope
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.exemptions import RuleExemption

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_housekeeping.checks import tripwires_together as module
 from pytest_housekeeping.checks.rls import evaluate_rules
-from pytest_housekeeping.checks.rules import Evaluation
+from pytest_housekeeping.checks.rules.evaluation import Evaluation
 from pytest_housekeeping.checks.tripwire_ground import TripwireGround
 from pytest_housekeeping.declarations.rules import Rule, shipped_rules
 from pytest_housekeeping.postgres.connection import Connection

@@ -10,7 +10,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.rules import Attempt, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Kind, Phase, Step, Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect

@@ -26,8 +26,8 @@ from pytest_housekeeping.server.embedded import (
     nearest_embedded,
 )
 from pytest_housekeeping.server.extensions import CONTRIB, available_extensions
-from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.snapshot.copies.proof import prove_backup
+from pytest_housekeeping.snapshot.copies.server import start_restore_server
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump, pg_dump_version
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles

@@ -20,9 +20,9 @@ from pytest_housekeeping.promotion.prechecks import stubs
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.server.stubs import lacking
-from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.snapshot.compare.batches import SchemaChange, unlike_changes
 from pytest_housekeeping.snapshot.copies.proof import prove_backup
+from pytest_housekeeping.snapshot.copies.server import start_restore_server
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.extensions import stubs_of

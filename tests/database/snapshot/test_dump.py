@@ -16,14 +16,10 @@ from psycopg.conninfo import make_conninfo
 from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.snapshot import (
-    BackupFailed,
-    dump_roles,
-    dump_schema,
-    find_pg_dump,
-    pg_dump_version,
-)
-from pytest_housekeeping.snapshot.dumps.dump import normalised, without_restriction
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema, normalised, without_restriction
+from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump, pg_dump_version
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
+from pytest_housekeeping.snapshot.problems import BackupFailed
 
 
 @pytest.fixture

@@ -11,19 +11,14 @@ import pytest
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.snapshot import (
-    Change,
-    Fingerprint,
-    SnapshotError,
-    diff,
-    from_json,
-    read_fingerprint,
-    to_json,
-)
 from pytest_housekeeping.snapshot.catalog import session as catalog_session
 from pytest_housekeeping.snapshot.catalog.statements import Scope
 from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
+from pytest_housekeeping.snapshot.compare.difference import Change, diff
 from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import from_json, to_json
+from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.reading_again.incremental import Reading, read_again, read_whole
 from support.around_mutations import AROUND_MUTATIONS
 from support.snapshot_schema import MUTATIONS, Mutation

@@ -15,12 +15,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.snapshot import SnapshotError, diff, read_fingerprint
 from pytest_housekeeping.snapshot.catalog import rows as catalog_rows
 from pytest_housekeeping.snapshot.catalog.rows import NotedRows
 from pytest_housekeeping.snapshot.catalog.statements import ReadAgain, Scope
+from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.queries import table as query_table
 from pytest_housekeeping.snapshot.reading_again import incremental
 from pytest_housekeeping.snapshot.reading_again.incremental import (

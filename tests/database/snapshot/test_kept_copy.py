@@ -21,13 +21,14 @@ from pytest_housekeeping.server import (
 )
 from pytest_housekeeping.server.os_account import server_account
 from pytest_housekeeping.server.packed_folder import lay
-from pytest_housekeeping.snapshot import dump_roles, dump_schema, read_fingerprint
 from pytest_housekeeping.snapshot.copies.kept import WORTH_KEEPING
 from pytest_housekeeping.snapshot.copies.proof import compare
 from pytest_housekeeping.snapshot.copies.server import RESTORER, start_restore_server
 from pytest_housekeeping.snapshot.copies.twin import Dumps, Twin, twin_of
 from pytest_housekeeping.snapshot.dumps.around import dump_around
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
 SECRET = "geheim-4711"
 MADE = f"""

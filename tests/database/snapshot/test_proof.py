@@ -11,20 +11,14 @@ from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
-from pytest_housekeeping.snapshot import (
-    Around,
-    BackupNotProved,
-    BackupProof,
-    Fingerprint,
-    RestoreServer,
-    diff,
-    dump_roles,
-    dump_schema,
-    prove_backup,
-    read_fingerprint,
-    start_restore_server,
-)
-from pytest_housekeeping.snapshot.compare.difference import in_common
+from pytest_housekeeping.snapshot.compare.difference import diff, in_common
+from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_backup
+from pytest_housekeeping.snapshot.copies.server import RestoreServer, start_restore_server
+from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.dumps.dump import dump_schema
+from pytest_housekeeping.snapshot.dumps.roles import dump_roles
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.problems import BackupNotProved
 from support.fresh_copy import ROOT
 from support.snapshot_schema import BASE, ROLES, drop_roles
 

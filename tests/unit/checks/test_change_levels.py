@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.checks.changes import (
-    PlannedFile,
-    Production,
-    Subject,
-    Thresholds,
-    changes_verdict,
-)
 from pytest_housekeeping.checks.changes.catalogue import CHANGE_RULES
+from pytest_housekeeping.checks.changes.levels import Thresholds
+from pytest_housekeeping.checks.changes.subject import PlannedFile, Subject
+from pytest_housekeeping.checks.changes.verdict import Production, changes_verdict
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.batch_facts import (
     BatchFacts,

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.checks.code.facts import CodeReference
-from pytest_housekeeping.checks.running import RunningApp, RunningCommit, running_code
+from pytest_housekeeping.checks.running.committed_code import (
+    RunningApp,
+    RunningCommit,
+    running_code,
+)
 from pytest_housekeeping.declarations.boundaries import App, Boundaries
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence import Repository, open_repository

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.checks.json_cache import read_entries, write_entries
-from pytest_housekeeping.checks.style import Linting, Style, Violation
 from pytest_housekeeping.checks.style import cache as lint_cache
 from pytest_housekeeping.checks.style import linter as lint
 from pytest_housekeeping.checks.style.cache import has_settings
-from pytest_housekeeping.checks.style.result import decode, encode
+from pytest_housekeeping.checks.style.linter import Linting
+from pytest_housekeeping.checks.style.result import Style, Violation, decode, encode
 from pytest_housekeeping.checks.style.verdict import style_verdict
 from pytest_housekeeping.errors import MisuseError, RuleBroken
 from pytest_housekeeping.model import Level

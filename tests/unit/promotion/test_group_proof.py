@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from pytest_housekeeping.checks.rows import Question, Unasked
-from pytest_housekeeping.checks.rows.question import Forms, Source
+from pytest_housekeeping.checks.rows.question import Forms, Question, Source, Unasked
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import MisuseError, ProofFailed
 from pytest_housekeeping.model import (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.snapshot import Fingerprint, SchemaObject, diff
 from pytest_housekeeping.snapshot.compare.declared_moves import (
     split_declared,
     without_alike,
     without_declared,
 )
+from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.coverage import VERSION
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 
 
 def _fingerprint(entries: list[SchemaObject]) -> Fingerprint:

@@ -7,11 +7,12 @@ from time import process_time
 
 import pytest
 
-from pytest_housekeeping.snapshot import Fingerprint, SchemaObject, diff, from_json, to_json
 from pytest_housekeeping.snapshot.compare.changed_lines import before_and_after
 from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
-from pytest_housekeeping.snapshot.compare.difference import in_common, listed
+from pytest_housekeeping.snapshot.compare.difference import diff, in_common, listed
 from pytest_housekeeping.snapshot.coverage import KINDS, VERSION, Around, beyond, since
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.fingerprint_record import from_json, to_json
 
 
 def _read(

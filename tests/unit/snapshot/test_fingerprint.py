@@ -6,14 +6,10 @@ from random import Random
 
 import pytest
 
-from pytest_housekeeping.snapshot import (
-    Fingerprint,
-    SchemaObject,
-    SnapshotError,
-    fingerprint,
-    from_json,
-    to_json,
-)
+from pytest_housekeeping.snapshot import fingerprint
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.fingerprint_record import from_json, to_json
+from pytest_housekeeping.snapshot.problems import SnapshotError
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"format": 3}', "null"])

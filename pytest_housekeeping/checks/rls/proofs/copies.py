@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_housekeeping.checks.code.resolve import DependencyGraph, read_dependency_graph
+from pytest_housekeeping.checks.code.resolve.catalog import DependencyGraph, read_dependency_graph
 from pytest_housekeeping.checks.code.resolve.search_path import split_path
 from pytest_housekeeping.checks.code.sqltext.bodies import body_texts
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest

@@ -22,9 +22,8 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.backup.known_copies import remember_copy
 from pytest_housekeeping.promotion.target import KeptFile
-from pytest_housekeeping.snapshot import RestoreServer
 from pytest_housekeeping.snapshot.copies.proof import prove_backup
-from pytest_housekeeping.snapshot.copies.server import extensions_to_leave_out
+from pytest_housekeeping.snapshot.copies.server import RestoreServer, extensions_to_leave_out
 from pytest_housekeeping.snapshot.copies.twin import Dumps, Twin, twin_of
 from pytest_housekeeping.snapshot.dumps.around import dump_around
 from pytest_housekeeping.snapshot.dumps.difference import dump_difference

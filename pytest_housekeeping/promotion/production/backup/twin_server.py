@@ -24,8 +24,12 @@ from pytest_housekeeping.server import (
 from pytest_housekeeping.server.embedded import nearest_embedded
 from pytest_housekeeping.server.given_roles import derived_password
 from pytest_housekeeping.server.staging_database import hand_over
-from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
-from pytest_housekeeping.snapshot.copies.server import given_restore_server, nearest_server
+from pytest_housekeeping.snapshot.copies.server import (
+    RestoreServer,
+    given_restore_server,
+    nearest_server,
+    start_restore_server,
+)
 
 _EXTENSIONS: LiteralString = "SELECT extname::text FROM pg_catalog.pg_extension"
 

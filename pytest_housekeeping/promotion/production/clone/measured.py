@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import psycopg
 
-from pytest_housekeeping.checks.rows import ask, reading, rows_verdict
+from pytest_housekeeping.checks.rows.asking import ask, reading
+from pytest_housekeeping.checks.rows.verdict import rows_verdict
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.report.clone import clone_summary
 from pytest_housekeeping.model import Finding, Level, Verdict

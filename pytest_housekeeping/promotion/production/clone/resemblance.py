@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.checks.rows import reading
+from pytest_housekeeping.checks.rows.asking import reading
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level

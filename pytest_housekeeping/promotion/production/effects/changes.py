@@ -7,14 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.checks.changes import (
-    PlannedFile,
-    Production,
-    Subject,
-    Thresholds,
-    changes_verdict,
-)
-from pytest_housekeeping.checks.rows import reading
+from pytest_housekeeping.checks.changes.levels import Thresholds
+from pytest_housekeeping.checks.changes.subject import PlannedFile, Subject
+from pytest_housekeeping.checks.changes.verdict import Production, changes_verdict
+from pytest_housekeeping.checks.rows.asking import reading
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.plan.steps import rehearse_step

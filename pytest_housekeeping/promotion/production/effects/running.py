@@ -24,7 +24,8 @@ from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.checks.running import RunningApp, RunningCommit, SchemaState
+    from pytest_housekeeping.checks.running.committed_code import RunningApp, RunningCommit
+    from pytest_housekeeping.checks.running.state import SchemaState
 
 UNKNOWN = "running-unknown"
 _WHY = "whether the batch breaks the code that runs would be known by nobody"
@@ -58,7 +59,7 @@ class RunningCode:
         Raises ProofFailed for a commit that is not in this clone.
         """
         if self._apps is None:
-            from pytest_housekeeping.checks.running import running_code
+            from pytest_housekeeping.checks.running.committed_code import running_code
 
             context, repository = self._context, self._context.required_repository(_WHY)
             boundaries = context.plan.contracts.boundaries
@@ -98,7 +99,7 @@ class RunningCode:
     def look(self, segment: int) -> None:
         """Ask the copy as a segment has left it; 0: as it is before the batch. What fails here
         fails the step that compares."""
-        from pytest_housekeeping.checks.running import read_state
+        from pytest_housekeeping.checks.running.state import read_state
 
         config, twin = self._context.config, self._rehearsal.target.twin
         try:
@@ -112,7 +113,8 @@ class RunningCode:
 
     def judge(self) -> Judgement:
         """What the batch breaks of it. Raises ProofFailed and RuleBroken where nobody can tell."""
-        from pytest_housekeeping.checks.running import read_state, running_verdict
+        from pytest_housekeeping.checks.running.state import read_state
+        from pytest_housekeeping.checks.running.verdict import running_verdict
 
         context, apps = self._context, self.read()
         if not apps:
@@ -144,7 +146,7 @@ class RunningCode:
         return self._looks[segment]
 
     def _commits(self, repository: Repository) -> Iterator[RunningCommit]:
-        from pytest_housekeeping.checks.running import RunningCommit
+        from pytest_housekeeping.checks.running.committed_code import RunningCommit
 
         config = self._context.config
         for ref in config.running:

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from pytest_housekeeping.checks.rows import Question, Unasked
+from pytest_housekeeping.checks.rows.question import Question, Unasked
 from pytest_housekeeping.errors import ProofFailed, part_of
 from pytest_housekeeping.model import (
     ROWS,
