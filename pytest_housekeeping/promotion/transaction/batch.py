@@ -6,12 +6,12 @@ therefore tried again with everything before it, in a new transaction, and nothi
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 from typing import TypeAlias, TypeVar
 
 import psycopg
@@ -262,7 +262,7 @@ class Batch:
             self.target.after_begin(connection, first=True)
         self.begun = True
         self.target.before_file(connection, file.path)
-        started = time.perf_counter()
+        started = perf_counter()
         limits = limited(connection, text, self.context.config) if self.locks else nullcontext()
         try:
             with limits:
@@ -272,8 +272,7 @@ class Batch:
             self.outside.append(file.path)
             raise
         self.outside.append(file.path)
-        duration = time.perf_counter() - started
-        return Applied(statements=1, rows=0, duration_s=duration, put_back=resumed)
+        return Applied(statements=1, rows=0, duration_s=perf_counter() - started, put_back=resumed)
 
     def _run_ahead(self, step: Step) -> None:
         """Let the server work on the next files while pytest reports this one, in this transaction,
