@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence.git.objects import newest_audits
 from pytest_housekeeping.evidence.git.repository import Repository
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Mode
@@ -42,7 +43,7 @@ def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | Non
 
     A file that cannot be read has none: the proof of the evidence names it.
     """
-    for _, data in reversed(list(repository.evidence(mode, repository.relative(folder)))):
+    for data in newest_audits(repository, [mode], repository.relative(folder)):
         known = plain_audit(data)
         found = known["chain"].get("digest") if known else None
         if isinstance(found, str):

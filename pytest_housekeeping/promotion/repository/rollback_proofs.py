@@ -37,10 +37,10 @@ def proved_rollbacks(
     and nothing to prove a signature with; staging proves the files again then.
     """
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
-    ground = _ground(repository, config, sources, production)
+    wanted = {(_step(file), file.sha256): file for file in files}
+    ground = _ground(repository, config, sources, production) if wanted else None
     if ground is None:
         return found
-    wanted = {(_step(file), file.sha256): file for file in files}
     for name, data in reversed(ground.audits):
         if not wanted:
             break

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.evidence import open_repository, stem
+from pytest_housekeeping.evidence import Repository, open_repository, stem
+from pytest_housekeeping.evidence import earlier_runs as earlier_runs_module
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
+from pytest_housekeeping.evidence.chain import latest_digest
 from pytest_housekeeping.evidence.compared_findings import sorted_findings
 from pytest_housekeeping.evidence.earlier_runs import ThisRun, earlier_runs, why_none
 from pytest_housekeeping.evidence.model.audit import Audit
+from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.run_facts import SourceFacts
 from pytest_housekeeping.model import (
     Finding,
@@ -218,6 +221,60 @@ def test_another_database_and_what_is_no_audit_are_passed_over(tmp_path: Path) -
         assert found(TARGET) == ["r2", "r1"]
         assert found(replace(TARGET, system_identifier="7")) == []
         assert found(None) == []
+
+
+@pytest.mark.usefixtures("isolated_git")
+def test_of_a_log_of_many_runs_no_more_is_read_and_taken_apart_than_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = init(tmp_path / "project")
+    first, second = (commit_all(folder, f"main {number}") for number in (1, 2))
+    opened = open_repository(folder)
+    assert opened is not None
+    taken_apart: list[bytes] = []
+
+    def counted(data: bytes) -> dict[str, Any] | None:
+        taken_apart.append(data)
+        return plain_audit(data)
+
+    monkeypatch.setattr(earlier_runs_module, "plain_audit", counted)
+    with opened:
+        audits = [run(1, [result(RULE)], mode=Mode.STAGING, commit=first)]
+        audits += [run(n, [result(RULE)], mode=Mode.STAGING, commit=second) for n in range(2, 30)]
+        files = {f"ops/audit/{stem(each.run)}.json": to_json(each).encode() for each in audits}
+        opened.commit_evidence("housekeeping/audit/staging", files, "runs", None)
+        repository = Counted(opened)
+
+        given: Any = repository
+        this = ThisRun(mode=Mode.STAGING, folder="ops/audit", commit=second, target=None)
+        assert next(earlier_runs(given, this))["run"]["id"] == "r1"
+        assert len(taken_apart) == 1
+        assert len(repository.asked) < 12
+
+        repository.asked.clear()
+        newest = latest_digest(given, Mode.STAGING, folder / "ops" / "audit")
+        assert newest == audits[-1].chain.digest
+        assert len(repository.asked) == 3
+        assert latest_digest(given, Mode.PROD, folder / "ops" / "audit") is None
+
+
+class Counted:
+    """A repository, and what git was asked by it."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.asked: list[tuple[str, ...]] = []
+
+    def attempt(self, *command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
+        self.asked.append(command)
+        return self.repository.attempt(*command, stdin=stdin)
+
+    def run(self, *command: str, stdin: bytes | None = None) -> bytes:
+        self.asked.append(command)
+        return self.repository.run(*command, stdin=stdin)
+
+    def relative(self, path: Path) -> str:
+        return self.repository.relative(path)
 
 
 def keep(repository: Any, audit: Audit) -> None:

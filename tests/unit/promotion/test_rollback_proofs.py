@@ -132,3 +132,11 @@ def test_signers_count_for_rollback_files_as_well(
     (tmp_path / "bin" / "git").symlink_to(str(shutil.which("git")))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert proved(staged, None) == []
+
+
+def test_nothing_is_read_where_no_file_is_to_be_proved(
+    staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = staged.context(Mode.STAGING)
+    monkeypatch.setattr(rollback_proofs, "_ground", None)
+    assert proved_rollbacks(staged.repository, context.config, context.plan.sources, ()) == {}
