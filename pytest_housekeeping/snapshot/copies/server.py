@@ -72,6 +72,10 @@ def given_restore_server(url: str, original: Original) -> RestoreServer:
     )
 
 
+# A whole schema is restored, or made of its files, in one transaction.
+MOST_LOCKS = 1024
+
+
 def start_restore_server(
     server_major: int,
     extensions: frozenset[str] = frozenset(),
@@ -90,7 +94,7 @@ def start_restore_server(
         raise _no_server(server_major, extensions)
     kind, major, given = found
     settings = ServerSettings(
-        kind=kind, version=major, migrator=RESTORER, max_locks=1024, stubs=given
+        kind=kind, version=major, migrator=RESTORER, max_locks=MOST_LOCKS, stubs=given
     )
     copy = ForeseenCopy(key=foreseen, major=major) if foreseen else None
     return RestoreServer(

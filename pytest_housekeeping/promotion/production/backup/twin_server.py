@@ -17,6 +17,7 @@ from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import (
     Original,
     Server,
+    ServerSettings,
     StagingDatabase,
     server_settings,
     start,
@@ -25,6 +26,7 @@ from pytest_housekeeping.server.embedded import nearest_embedded
 from pytest_housekeeping.server.given_roles import derived_password
 from pytest_housekeeping.server.staging_database import hand_over
 from pytest_housekeeping.snapshot.copies.server import (
+    MOST_LOCKS,
     RestoreServer,
     given_restore_server,
     nearest_server,
@@ -70,8 +72,13 @@ def secrets_of(options: RunOptions, address: Address) -> tuple[str, ...]:
 
 def new_replay_server(config: Config, server: tuple[str, int]) -> Server:
     """For files that make something of nothing, on a server that `replay_server` has found."""
+    return start(replay_settings(config, server))
+
+
+def replay_settings(config: Config, server: tuple[str, int]) -> ServerSettings:
+    """Of such a server: it holds as much in one transaction as that of the copy."""
     kind, version = server
-    return start(server_settings(config, kind=kind, version=version))
+    return server_settings(config, kind=kind, version=version, max_locks=MOST_LOCKS)
 
 
 def replay_server(config: Config, connection: Connection) -> tuple[str, int]:
