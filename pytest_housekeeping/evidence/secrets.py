@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,20 +20,47 @@ from urllib.parse import quote, quote_plus
 from pytest_housekeeping.sql.text import MARK
 
 _WINDOW = 8
+# What is longer, a token or a key, is looked for in pieces that do not overlap.
+_LONG = 200
+_PIECE = 16
+# Programs break base64 into lines of 76 characters, or 64.
+_LINE = 60
 # Passwords that are words of every report: hiding them would hide the report, not the password.
 _ORDINARY = frozenset(
     {"postgres", "password", "secret", "test", "admin", "root", "public", "throwaway"}
 )
 
+# Variables that hold a secret of whatever service, by their names.
+_NAMED = re.compile(
+    r"(?:\A|_)(?:PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|API_?KEY|(?:ACCESS|SECRET|PRIVATE|"
+    r"SIGNING|ENCRYPTION|MASTER)_KEY)\Z",
+    re.IGNORECASE,
+)
+_IN_A_URL = re.compile(r"(?<=[a-z0-9])://[^\s/@:]*:([^\s/@]+)@", re.IGNORECASE)
+
+
+def secrets_of_environment() -> Iterator[str]:
+    """What the variables of the environment hold that are called a password, a token or a key, and
+    the passwords of the URLs in any of them.
+
+    A word, and the name of a file, is none: to hide it would hide the report.
+    """
+    for name, value in os.environ.items():
+        found = [match[1] for match in _IN_A_URL.finditer(value)]
+        if _NAMED.search(name) and not value.startswith(("/", "~")) and "://" not in value:
+            found.append(value)
+        yield from (each for each in found if len(each) >= _WINDOW and _is_no_word(each))
+
 
 class Secrets:
     """The values that must stand in nothing that is written.
 
-    Recognised in a text: the value itself, URL-encoded, base64 (alone or inside a longer text),
-    escaped for SQL, libpq, JSON or HTML, and parts of a value of 12 or more characters that look
-    like no word. A value of fewer than 8 characters counts only as a whole word; one of fewer than
-    4 does not count at all, nor does one that is equal to a public fact (``public``: host, user,
-    database). They are never shown by repr and cannot be pickled.
+    Recognised in a text: the value itself, URL-encoded, base64 (alone, inside a longer text, or
+    broken into lines), hexadecimal, escaped for SQL, libpq, a shell, JSON, HTML or XML, written in
+    ASCII as Python, pytest and git do, read in a wrong encoding, and parts of a value of 12 or more
+    characters that look like no word. A value of fewer than 8 characters counts only as a whole
+    word; one of fewer than 4 does not count at all, nor does one that is equal to a public fact
+    (``public``: host, user, database). They are never shown by repr and cannot be pickled.
     """
 
     __slots__ = ("_parts", "_words")
@@ -113,10 +141,12 @@ def _forms(value: str) -> Iterator[str]:
     """Every form of a secret that a program between here and a file is known to write."""
     yield from _escaped(value)
     yield from _base64_cores(value.encode())
-    yield value.encode().hex()
+    yield from (value.encode().hex(), value.encode().hex().upper())
     # An error about a malformed URL or conninfo quotes what stands behind a blank, quote or ':'.
     yield from (part for part in re.split(r"[\s'\"@:/?#&=%\\]+", value) if _is_no_word(part))
-    if len(value) >= 12:
+    if len(value) > _LONG:
+        yield from (value[at : at + _PIECE] for at in range(0, len(value) - _PIECE + 1, _PIECE))
+    elif len(value) >= 12:
         windows = [value[at : at + _WINDOW] for at in range(len(value) - _WINDOW + 1)]
         yield from (part for part in windows if _is_no_word(part))
         most = max(_WINDOW, -(-2 * len(value) // 3))
@@ -129,18 +159,37 @@ def _escaped(value: str) -> Iterator[str]:
         quote(value, safe=""),
         quote(value),
         quote_plus(value),
-        value.replace("'", "''"),
+        *(value.replace("'", sign) for sign in ("''", "''''", "'\"'\"'")),
+        value.replace('"', '""'),
         value.replace("\\", "\\\\").replace("'", "\\'"),
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         repr(value)[1:-1],
     }
+    if not value.isascii():
+        writings |= set(_in_ascii(value))
     writings |= {re.sub("%..", lambda code: code[0].lower(), text) for text in list(writings)}
     writings |= {json.dumps(text)[1:-1] for text in list(writings)}
     for text in writings:
         yield text
         yield html.escape(text)
         yield html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+        yield html.escape(text, quote=False)
+        yield html.escape(text, quote=False).replace('"', "&quot;")
+
+
+def _in_ascii(value: str) -> Iterator[str]:
+    """What stands for the other letters: Python's escapes, git's, and what a reader makes of UTF-8
+    who takes it for something else."""
+    data = value.encode()
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').encode()
+    yield "".join(chr(byte) if byte < 127 else f"\\{byte:03o}" for byte in escaped)
+    yield ascii(value)[1:-1]
+    yield value.encode("ascii", "backslashreplace").decode()
+    yield value.encode("unicode_escape").decode()
+    yield repr(data)[2:-1]
+    yield data.decode("latin-1")
+    yield data.decode("cp1252", "replace")
 
 
 def _base64_cores(value: bytes) -> Iterator[str]:
@@ -149,14 +198,16 @@ def _base64_cores(value: bytes) -> Iterator[str]:
     Base64 writes three bytes as four characters, so the value can begin at three offsets; the
     characters at both ends depend on its neighbours and are cut off.
     """
-    yield base64.b64encode(value).decode()
-    yield base64.urlsafe_b64encode(value).decode()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(value).decode()
     for offset, cut in ((0, 0), (1, 2), (2, 3)):
         whole = (offset + len(value)) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             core = encode(b"\0" * offset + value).decode()[cut:whole]
             if len(core) >= _WINDOW:
                 yield core
+            if len(core) > _LINE:
+                yield from (core[at : at + _PIECE] for at in range(0, len(core), _PIECE // 2))
 
 
 def _is_no_word(part: str) -> bool:

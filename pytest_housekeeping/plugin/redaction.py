@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.evidence.report.display import visible
+from pytest_housekeeping.evidence.secrets import secrets_of_environment
 
 _PASSWORD = re.compile(r"(^|_)PGPASSWORD(_|$)")
 
@@ -23,6 +26,7 @@ def given_passwords(config: pytest.Config) -> Iterator[str]:
     for name in ("hk_twin_server", "hk_twin"):
         for url in (getattr(config.option, name), os.environ.get(name.upper())):
             yield from passwords_in(url)
+    yield from secrets_of_environment()
 
 
 def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Secrets) -> None:
@@ -35,6 +39,8 @@ def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Sec
     elif secrets.find(report.longreprtext):
         report.longrepr = secrets.redact(report.longreprtext)
     report.sections = [(name, secrets.redact(text)) for name, text in report.sections]
+    properties = report.user_properties if isinstance(report, pytest.TestReport) else []
+    properties[:] = [(secrets.redact(n), secrets.redact_all(value)) for n, value in properties]
 
 
 def guard_terminal(config: pytest.Config, secrets: Secrets) -> None:
@@ -52,6 +58,17 @@ def guard_terminal(config: pytest.Config, secrets: Secrets) -> None:
         writer._file = GuardedFile(file, secrets, colours=bool(writer.hasmarkup))
         # pytest flushes at the very end, and ends with 1 where nobody reads what was still held.
         config.add_cleanup(writer._file.flush)
+    if secrets:
+        config.add_cleanup(lambda: _scrub_files(config, secrets))
+
+
+def _scrub_files(config: pytest.Config, secrets: Secrets) -> None:
+    """What pytest has written by itself where it was asked to: JUnit's XML, which has the names of
+    items and properties of the whole run, and the log."""
+    named = (getattr(config.option, "xmlpath", None), getattr(config.option, "log_file", None))
+    for path in (Path(name) for name in named if name):
+        with suppress(OSError):
+            secrets.scrub(path)
 
 
 def write_commands(config: pytest.Config, lines: Iterable[str]) -> None:

@@ -21,11 +21,21 @@ OF_SOMETHING_ELSE = True
 
 # A test that shows all that it can get hold of, and then fails.
 TELLTALE = """
+import logging
 import os
 
+import pytest
 
-def test_it(hk_connection, request):
+
+@pytest.mark.parametrize("by_name", [os.environ["PGPASSWORD_PROD"]])
+def test_its_name(by_name, record_testsuite_property):
+    record_testsuite_property("of the run", by_name)
+
+
+def test_it(hk_connection, request, record_property):
     password = os.environ["PGPASSWORD_PROD"]
+    record_property(password, {"a": [password]})
+    logging.error("it is %s, %r", password, password.encode())
     shown = f"postgresql://promoter:{password}@127.0.0.1/production"
     environment = dict(os.environ)
     dsn = hk_connection.info.dsn
@@ -72,8 +82,14 @@ def test_it_works_and_nothing_shows_it(production: Production, tmp_path: Path) -
 def test_a_failing_test_that_prints_it(production: Production) -> None:
     settings = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
     production.change({"pyproject.toml": settings, "checks/test_a.py": TELLTALE})
-    run = production.promote("--showlocals", "--tb=long", "-rA")
+    token = "ghs_16C7e42F292c6912E7"
+    told = ("--junitxml=junit.xml", "-o", "junit_family=legacy", "--log-file=run.log")
+    run = production.promote("--showlocals", "--tb=long", "-rA", *told, SERVICE_TOKEN=token)
     assert run.code == 1, run.output
+    for name in ("junit.xml", "run.log"):
+        assert "[secret]" in (production.root / name).read_text()
+    assert run.audit_path is not None
+    assert token not in run.output + run.audit_path.read_text()
     assert run.outcome == "rolled_back"
     assert run.steps["checks/test_a.py::test_it"] == "failed"
     assert "[secret]" in run.output

@@ -13,6 +13,7 @@ from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import Secrets, StartFacts, stem
 from pytest_housekeeping.evidence.journal import Journal, start_journal
 from pytest_housekeeping.evidence.run_outcomes import PROVED
+from pytest_housekeeping.evidence.secrets import secrets_of_environment
 from pytest_housekeeping.model import Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.steps import RESULT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
@@ -57,7 +58,8 @@ class Recorder:
         self.context = promotion.run.context
         # What every trace of fails the run, and what besides is shown nowhere.
         self._given = Secrets(self.run.secrets)
-        self.secrets = Secrets((*self.run.secrets, *written_passwords(self.context.plan)))
+        written = written_passwords(self.context.plan)
+        self.secrets = Secrets((*self.run.secrets, *written, *secrets_of_environment()))
         self.audit: Audit | None = None
         self.messages: list[str] = [_NO_CANARY] if self.context.options.no_canary else []
         self.uncollected: list[str] = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import pickle
+import shlex
 import time
 import urllib.parse
 from pathlib import Path
@@ -13,6 +15,13 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.evidence import Secrets
+from pytest_housekeeping.evidence.secrets import secrets_of_environment
+
+
+def octal(char: str) -> str:
+    """As git writes what is no ASCII."""
+    return "".join(f"\\{byte:03o}" for byte in char.encode())
+
 
 NASTY = "p'ä \"ß%40$w\\0rd:x/y?z&#"
 
@@ -42,6 +51,22 @@ NASTY = "p'ä \"ß%40$w\\0rd:x/y?z&#"
         base64.b64encode(f"us:{NASTY} and more".encode()).decode(),
         base64.urlsafe_b64encode(f"use:{NASTY}".encode()).decode(),
         NASTY.encode().hex(),
+        NASTY.encode().hex().upper(),
+        repr(NASTY.encode()),
+        ascii(NASTY),
+        NASTY.encode("ascii", "backslashreplace").decode(),
+        NASTY.encode("unicode_escape").decode(),
+        NASTY.encode().decode("latin-1"),
+        NASTY.encode().decode("cp1252", "replace"),
+        shlex.quote(NASTY),
+        NASTY.replace("'", "''''"),
+        NASTY.replace('"', '""'),
+        html.escape(NASTY, quote=False),
+        html.escape(NASTY, quote=False).replace('"', "&quot;"),
+        "".join(
+            {'"': '\\"', "\\": "\\\\"}.get(char, char) if char.isascii() else octal(char)
+            for char in NASTY
+        ),
     ],
 )
 def test_every_writing_of_a_password_is_found_and_taken_out(text: str) -> None:
@@ -49,6 +74,25 @@ def test_every_writing_of_a_password_is_found_and_taken_out(text: str) -> None:
     assert secrets.find(text)
     assert not secrets.find(secrets.redact(text))
     assert "[secret]" in secrets.redact(text)
+
+
+def test_base64_that_is_broken_into_lines_is_taken_out() -> None:
+    long = "".join(f"{number}aB-" for number in range(40))
+    secrets = Secrets([long])
+    for text in (long, f"u:{long}", f"us:{long}"):
+        lines = base64.encodebytes(text.encode()).decode()
+        left = secrets.redact(lines).replace("[secret]", "")
+        assert max(map(len, left.split())) < 16, left
+
+
+def test_a_token_of_any_length_is_known_by_its_pieces_and_costs_little() -> None:
+    token = "eyJ" + "".join(f"{number:x}Zq-" for number in range(400))
+    secrets = Secrets([token])
+    assert "[secret]" in secrets.redact(f"Bearer {token[:60]}...")
+    started = time.process_time()
+    for _ in range(2_000):
+        assert not secrets.find("sql/migrations/0001_orders.sql::apply PASSED [ 12%]")
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("size", range(8, 28))
@@ -122,3 +166,30 @@ def test_a_large_text_costs_little() -> None:
     started = time.perf_counter()
     assert not secrets.find(text)
     assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hidden"),
+    [
+        ("GITHUB_TOKEN", "ghs_16C7e42F292c6912E7", "ghs_16C7e42F292c6912E7"),
+        ("smtp_password", "R2d2-c3po", "R2d2-c3po"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI/K7MDENG"),
+        ("DATABASE_URL", "postgresql://app:R2d2%2Dc3po@h/d", "R2d2%2Dc3po"),
+        ("REDIS", "redis://:R2d2-c3po@h:1/0", "R2d2-c3po"),
+        # Words of every report, and what only sounds like a secret.
+        ("POSTGRES_PASSWORD", "postgres", ""),
+        ("DB_PASSWORD", "production", ""),
+        ("APP_TOKEN", "ab1", ""),
+        ("PWD", "/home/x1/Project-9", ""),
+        ("DOCKER_TOKEN", "/run/secrets/Token-1", ""),
+        ("TOKENS", "R2d2-c3po", ""),
+        ("HOME_URL", "https://example.org/R2d2-c3po", ""),
+    ],
+)
+def test_what_an_environment_holds_by_name_is_a_secret(
+    name: str, value: str, hidden: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in list(os.environ):
+        monkeypatch.delenv(each)
+    monkeypatch.setenv(name, value)
+    assert list(secrets_of_environment()) == ([hidden] if hidden else [])
