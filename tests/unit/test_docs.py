@@ -6,15 +6,19 @@ import configparser
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.settings import NO_KEYS
-from pytest_housekeeping.model import RunOutcome
+from pytest_housekeeping.declarations.settings import NO_KEYS, load_config
+from pytest_housekeeping.model import Mode, RunOutcome
+from pytest_housekeeping.plan.plan import build
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.documents import BLOCKS, DOCUMENTS, TOOL_PAGES
 from support.fresh_copy import ROOT
 from support.reference_pages import rows, section
@@ -41,6 +45,28 @@ def test_the_two_commands_of_the_readme_are_those_of_everything_else() -> None:
     listed.read(ROOT / "tox.ini", encoding="utf-8")
     begun = ",".join(re.findall(r"tox -qq run -e (\S+)", ci))
     assert begun.split(",") == listed["tox"]["env_list"].split(", ")
+
+
+def test_the_counts_of_the_pages_are_those_of_the_sample() -> None:
+    """In the console blocks that are run, any digits will do: a count that is shown is compared."""
+    proved, promoted = (
+        Counter(
+            str(step.phase)
+            for step in build(
+                load_config(ROOT), mode, tests=TestNames(), sources=ProjectFiles(ROOT)
+            ).steps
+        )
+        for mode in (Mode.STAGING, Mode.PROD)
+    )
+    one_file = promoted | {"rehearse": promoted["rehearse"] - promoted["apply"] + 1, "apply": 1}
+    for page, plans in (("README.md", [proved]), ("docs/production.md", [promoted, one_file])):
+        counts = re.findall(
+            r"^  (\w+) +(\d+) passed", (ROOT / page).read_text("utf-8"), re.MULTILINE
+        )
+        assert counts
+        for phase, count in counts:
+            # A test that fails keeps what is behind it from passing.
+            assert int(count) in {0, *(plan[phase] for plan in plans)}, (page, phase, count)
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
