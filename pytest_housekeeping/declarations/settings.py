@@ -290,7 +290,8 @@ def _misplaced(config: Config, key: str, *, needed: bool) -> Iterator[str]:
         if key == "sql" and config.migrations and value == Config.sql:
             return  # the tool's files lie elsewhere, and nothing lies beside them
         said = key == "sql" and value == Config.sql
-        beside = without_sql(ProjectFiles(config.root)) if said else ""
+        beside = "; python -m pytest_housekeeping init writes it" if key == "checks" else ""
+        beside = without_sql(ProjectFiles(config.root)) if said else beside
         yield f"{key} = {value!r}: there is no such folder{beside}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # Endings of files that a plan reads: git ignores some of them, and the plan does not.
 _PLANNED = (".sql", ".toml", ".py")
+_BYTECODE = re.compile(r"(?:^|/)__pycache__/[^/]+\.pyc$")
 
 
 class Repository:
@@ -81,24 +83,22 @@ class Repository:
         """What differs below these paths from the commit: changed, staged, deleted, untracked.
 
         Relative to the root, sorted. A .sql, .toml or .py file that git ignores counts, and so
-        does a path that leads out of the repository.
+        does a path that leads out of the repository; what Python has kept of modules, and is
+        compared with them where it runs, does not.
         """
         places = {Path(os.path.realpath(path)) for path in paths}
         places |= {Path(os.path.realpath(path.parent)) / path.name for path in paths}
         inside = {place for place in places if place.is_relative_to(self.root)}
         changed = {str(place) for place in places - inside}
         if inside:
-            options = (
-                "--porcelain",
-                "-z",
-                "--untracked-files=all",
-                "--ignored",
-                "--no-renames",
-            )
+            options = ("--porcelain", "-z", "--untracked-files=all", "--ignored", "--no-renames")
             out = self.run("status", *options, "--", *sorted(map(str, inside)))
             entries = [(entry[:2], _shown(entry[3:])) for entry in out.split(b"\0") if entry]
             changed |= {
-                name for state, name in entries if state != b"!!" or name.endswith(_PLANNED)
+                name
+                for state, name in entries
+                if name.endswith(_PLANNED)
+                or not (state == b"!!" or (state == b"??" and _BYTECODE.search(name)))
             }
         return tuple(sorted(changed))
 

@@ -116,7 +116,7 @@ def _facts(audit: Audit) -> Iterator[Fact]:
     yield Fact(
         name="commit",
         value=commit or "no commit",
-        more=(f"on {source.branch}" if source.branch else "detached") + dirty,
+        more=(f"on {source.branch}" if source.branch else "detached" * bool(commit)) + dirty,
         url=commit_url(audit, commit),
     )
     yield Fact(name="request", value=source.change_url, url=web_address(source.change_url))

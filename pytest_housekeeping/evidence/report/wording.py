@@ -48,8 +48,10 @@ def outcome_text(audit: Audit) -> OutcomeText:
     if audit.opens_review:
         review = _REVIEW.format(run=audit.run.id)
         text = replace(text, next_steps=(*text.next_steps, review))
-    if audit.source.dirty and mode is not Mode.PLAN:
-        return replace(text, next_steps=(*text.next_steps, _UNCOMMITTED))
+    source, proved = audit.source, text.tone == "good" and mode is Mode.STAGING
+    if (source.dirty and mode is not Mode.PLAN) or (proved and not source.commit):
+        asked = (_UNCOMMITTED, *steps) if proved else (*text.next_steps, _UNCOMMITTED)
+        return replace(text, next_steps=asked)
     if mode in (Mode.PROD, Mode.ROLLBACK) and outcome is not RunOutcome.PROMOTED:
         return replace(text, next_steps=(*text.next_steps, _MERGE))
     return text
@@ -112,7 +114,7 @@ def _unsure(headline: str, meaning: str, *next_steps: str) -> OutcomeText:
 
 
 _REPAIR = "Repair what is listed here, the first one first, and run again."
-_UNCOMMITTED = "Commit the changed files and run again: this audit attests no commit."
+_UNCOMMITTED = "Commit the files to git and run again: this audit attests no commit."
 _MERGE = (
     "Merge the audit where it has a branch of its own: the audit of the next run builds on it. That"
     " of a refusal is on a log, and stays there."

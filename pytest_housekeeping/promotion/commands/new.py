@@ -27,7 +27,7 @@ def new_migration(root: Path, words: str) -> Iterator[str]:
             fix="python -m pytest_housekeeping new add_orders_note",
         )
     sources = ProjectFiles(root)
-    config = load_config(root, sources)
+    config = load_config(root, sources, folders=())
     made = next_files(
         config, sources, name, up=f"-- {words.strip()}\n", down=f"-- Undoes {words.strip()}\n"
     )
@@ -41,4 +41,6 @@ def new_migration(root: Path, words: str) -> Iterator[str]:
     for each in back:
         yield f"written: {each}: what undoes it; if nothing can, remove it, and begin the migration"
         yield "  with: -- hk: irreversible, REASON"
-    yield "next: write them, and: pytest --hk-mode=staging"
+    taken_in = (root / config.checks).is_dir()
+    command = "pytest --hk-mode=staging" if taken_in else "python -m pytest_housekeeping init"
+    yield f"next: write them, and: {command}"

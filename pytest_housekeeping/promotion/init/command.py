@@ -63,8 +63,9 @@ def init(
     Raises MisuseError for a project without SQL files, SqlFailed for files that do not run,
     ProofFailed where something stays red that only the team can decide.
     """
-    written = Written(root=root)
-    if written.replace(SETTINGS, with_settings(root)):
+    written, settings = Written(root=root), with_settings(root)
+    load_config(root, folders=("sql",))
+    if written.replace(SETTINGS, settings):
         yield f"written: {SETTINGS}: [tool.housekeeping]"
     # The settings ask for it, and it is what is going to be filled.
     (root / checks_folder(root)).mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from pytest_housekeeping.checks.rls.scope import RLS_SCOPE
 from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.promotion.init.contracts_text import Access, Standing, rls_toml
 from pytest_housekeeping.promotion.init.history_style import broken_in_history
 from pytest_housekeeping.promotion.init.project_text import ignored_by_style, sqlfluff_text
@@ -81,7 +82,8 @@ def _too_large(config: Config, written: Written) -> Iterator[str]:
 
 def _let_stand(standing: Sequence[Standing], path: str, until: date) -> Iterator[str]:
     if standing:
-        yield f"let stand until {until}, and yours to judge: {len(standing)} findings, in {path}"
+        findings = plural(len(standing), "finding")
+        yield f"let stand until {until}, and yours to judge: {findings}, in {path}"
         by_rule: dict[str, int] = {}
         for each in standing:
             by_rule[each.rule] = by_rule.get(each.rule, 0) + 1

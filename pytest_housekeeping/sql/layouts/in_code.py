@@ -31,7 +31,7 @@ def without_sql(files: ProjectFiles) -> str:
         told = ", and no other tool's migrations: 0001_first.sql goes into sql/migrations/"
         most = max(walk(files), key=lambda folder: len(folder.sql), default=None)
         if most is None or not most.sql:
-            return told
+            return f"{told}, and python -m pytest_housekeeping new FIRST begins it"
         return (
             f"{told}; the names in {most.path or '.'}/ ({most.sql[0]}) begin with no number, which"
             " would be their place in the order"

@@ -271,6 +271,20 @@ def test_an_ignored_sql_file_is_uncommitted_and_other_ignored_files_are_not(tmp_
     assert dirty == ("sql/dump.sql", "sql/local/a.sql")
 
 
+def test_what_python_has_kept_of_a_module_is_no_change(tmp_path: Path) -> None:
+    """Untracked and where it keeps it, that is: what runs is compared with its source."""
+    folder = project(tmp_path / "p")
+    kept = folder / "checks/__pycache__/test_a.cpython-311.pyc"
+    kept.parent.mkdir(parents=True)
+    for path in (kept, kept.with_name("a.so"), folder / "checks/a.pyc"):
+        path.write_text("x")
+    with opened(folder) as repository:
+        there = ("checks/__pycache__/a.so", "checks/a.pyc")
+        assert repository.dirty([folder / "checks"]) == there
+        git(folder, "add", "-f", str(kept))
+        assert str(kept.relative_to(folder)) in repository.dirty([folder / "checks"])
+
+
 def test_a_removed_folder_and_one_that_is_a_link_are_seen(tmp_path: Path) -> None:
     folder = project(tmp_path / "p")
     (folder / "shared").mkdir()

@@ -207,6 +207,14 @@ def test_uncommitted_changes_are_said() -> None:
     assert "sql/a b.sql" in page(record).text
     assert "uncommitted changes" in step_summary(record)
     assert any("attests no commit" in line for line in terminal_summary(record))
+    proved = {
+        "run": record.run.model_copy(update={"mode": Mode.STAGING, "outcome": RunOutcome.PROMOTED})
+    }
+    for source in (dirty, dirty.model_copy(update={"dirty": False, "commit": None})):
+        told = terminal_summary(record.model_copy(update=proved | {"source": source}))
+        first, second = (line for line in told if line.startswith("next: "))
+        assert "attests no commit" in first
+        assert "promote" in second
 
 
 # --- nothing that a page, a renderer or a terminal would obey
