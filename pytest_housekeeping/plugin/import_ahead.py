@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from pytest_housekeeping.model import Kind, Step
+from pytest_housekeeping.plan.steps import BACKUP_STEPS
 from pytest_housekeeping.plugin.known_code import KnownCode
 
 _CHECKS = {Kind.BOUNDARY: ("checks.code.verdict",), Kind.QUERY: ("checks.queries",)}
@@ -23,6 +24,7 @@ _AT_THE_END = ("evidence.audit", "evidence.report.terminal")
 # How long a thread may keep another waiting for the interpreter meanwhile, in seconds: an answer of
 # the server is not to wait for an import.
 _TURN_S = 0.0005
+_USUAL_S = sys.getswitchinterval()
 _NAME = "hk-imports"
 
 
@@ -38,7 +40,15 @@ def import_ahead(known: KnownCode, steps: Iterable[Step]) -> None:
         rehearses = Kind.REHEARSAL in kinds
         tables = (_CHECKS, _ON_A_COPY) if rehearses else (_CHECKS,)
         checks = (name for table in tables for kind in kinds for name in table.get(kind, ()))
-        work = partial(_import, [*checks, *_AT_THE_END], rehearses=rehearses)
+        work = partial(_import, [*checks, *_AT_THE_END], compiles=Kind.BACKUP not in kinds)
+        threading.Thread(target=work, name=_NAME, daemon=True).start()
+
+
+def compile_ahead(known: KnownCode, step: Step, *, rehearses: bool) -> None:
+    """At the first step that mostly waits for servers, where there is one, begin with the templates
+    of the report: before that they would keep the run from coming there."""
+    if step.kind is Kind.BACKUP and step.name == BACKUP_STEPS[0] and not known.asked:
+        work = partial(_compile, rehearses=rehearses)
         threading.Thread(target=work, name=_NAME, daemon=True).start()
 
 
@@ -49,13 +59,22 @@ def wait_for_imports() -> None:
             thread.join()
 
 
-def _import(needed: Iterable[str], *, rehearses: bool) -> None:
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN_S)
-    with suppress(ImportError):
+def _import(needed: Iterable[str], *, compiles: bool) -> None:
+    with _short_turns(), suppress(ImportError):
         for name in needed:
             importlib.import_module(f"pytest_housekeeping.{name}")
-        from pytest_housekeeping.evidence.report.html import compile_ahead
+    if compiles:
+        _compile(rehearses=False)
 
-        compile_ahead(rehearses=rehearses)
-    sys.setswitchinterval(usual)
+
+def _compile(*, rehearses: bool) -> None:
+    with _short_turns(), suppress(ImportError):
+        html = importlib.import_module("pytest_housekeeping.evidence.report.html")
+        html.compile_ahead(rehearses=rehearses)
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    sys.setswitchinterval(_TURN_S)
+    yield
+    sys.setswitchinterval(_USUAL_S)

@@ -104,10 +104,11 @@ def this_tool() -> str:
 
 
 def _modules(folder: Path) -> Iterator[tuple[str, int, int]]:
+    above = len(f"{folder}{os.sep}")
     for place, folders, names in os.walk(folder):
         if "__pycache__" in folders:
             folders.remove("__pycache__")
         for path in (os.path.join(place, name) for name in names):  # noqa: PTH118 - of hundreds
             if path.endswith((".py", ".sql")):
                 status = os.stat(path)  # noqa: PTH116
-                yield os.path.relpath(path, folder), status.st_size, status.st_mtime_ns
+                yield path[above:], status.st_size, status.st_mtime_ns

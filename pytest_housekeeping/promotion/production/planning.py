@@ -22,6 +22,7 @@ from pytest_housekeeping.promotion.production.backup.known_proofs import KnownPr
 from pytest_housekeeping.promotion.production.backup.twin_server import new_restore_server
 from pytest_housekeeping.promotion.production.clone.opening import clone_of, refuse_unfit_clone
 from pytest_housekeeping.promotion.production.prechecks.table import (
+    begin_backup,
     production_backup,
     production_prechecks,
 )
@@ -71,6 +72,7 @@ def start_plan(options: RunOptions) -> Run:
     target = ProductionTarget(
         context, address, connection, identity, new_backup(context, project, restore_server)
     )
+    begin_backup(context, target)
     throwaway = Throwaway(None, config)
     checks = Checks(context, throwaway)
     known = production_prechecks(context, target, throwaway, checks)

@@ -60,6 +60,7 @@ from pytest_housekeeping.promotion.production.other_tool.their_files import (
 from pytest_housekeeping.promotion.production.prechecks.activity import LookAround
 from pytest_housekeeping.promotion.production.prechecks.promised_roles import promised_roles
 from pytest_housekeeping.promotion.production.prechecks.table import (
+    begin_backup,
     production_after,
     production_backup,
     production_prechecks,
@@ -114,6 +115,7 @@ def start_production(options: RunOptions) -> Run:
                 linting = start_linting(plan)
     backup = new_backup(context, project, restore_server)
     target = ProductionTarget(context, address, connection, identity, backup)
+    begin_backup(context, target)
     target.has_shape = shape_of_group(proof, context, target)
     throwaway = throwaway_of(restore_server, server, config)
     checks = Checks(context, throwaway)

@@ -17,6 +17,7 @@ from pytest_housekeeping.promotion.context import PlannedFiles
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production.backup.twin_server import new_restore_server
 from pytest_housekeeping.promotion.production.prechecks.table import (
+    begin_backup,
     production_after,
     production_backup,
     production_prechecks,
@@ -72,8 +73,8 @@ def start_rollback(options: RunOptions) -> Run:
     backup = new_backup(context, project, restore_server)
     production = ProductionTarget(context, address, connection, identity, backup)
     target = RollbackTarget(context, production, reverted, work, proofs)
-    throwaway = Throwaway(None, config)
-    checks = Checks(context, throwaway)
+    begin_backup(context, production)
+    checks = Checks(context, throwaway := Throwaway(None, config))
     rehearsal = new_rehearsal(context, production, target.history_rows)
     general = production_prechecks(context, production, throwaway, checks)
     return Run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pytest_housekeeping.config import Stub
@@ -134,6 +136,8 @@ def extensions_to_leave_out(
     if started is not None and started.given:
         lacking = started.lacking(extensions)
         return frozenset() if lacking & needed else lacking
+    if started is not None and started.major == server_major and started.has(extensions):
+        return frozenset()
     stubs = started.stubs if started is not None else ()
     fewest: frozenset[str] | None = None
     for major, kind in _servers():
@@ -157,7 +161,7 @@ def refuse_lacking(started: RestoreServer, extensions: frozenset[str]) -> None:
 
 
 def _no_server(server_major: int, extensions: frozenset[str]) -> BackupNotProved:
-    fit = _at_least(server_major)
+    fit = list(_at_least(server_major))
     if not fit:
         return BackupNotProved(
             f"no PostgreSQL {server_major} or newer to restore the backup in; there are: "
@@ -174,9 +178,14 @@ def _no_server(server_major: int, extensions: frozenset[str]) -> BackupNotProved
     )
 
 
-def _at_least(server_major: int) -> list[tuple[int, str]]:
+def _at_least(server_major: int) -> Iterator[tuple[int, str]]:
+    """In their order, and first of all the one of that very version, where there is one: whoever is
+    content with it waits for no look at the others, which asks programs."""
+    if not _AHEAD:
+        with suppress(ServerError):
+            yield find_programs("embedded", server_major).version, "embedded"
     fit = [(major, kind) for major, kind in _servers() if major >= server_major]
-    return sorted(fit, key=lambda each: (each[0], each[1] != "embedded"))
+    yield from sorted(fit, key=lambda each: (each[0], each[1] != "embedded"))
 
 
 # Those that were found ahead, if they were.

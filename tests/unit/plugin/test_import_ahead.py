@@ -40,14 +40,14 @@ def test_all_that_is_needed_later_is_there() -> None:
     of_checks = (*module._CHECKS.values(), *module._ON_A_COPY.values())
     needed = [*(name for names in of_checks for name in names), *module._AT_THE_END]
     assert [each for each in needed if find_spec(f"pytest_housekeeping.{each}") is None] == []
-    module._import(module._AT_THE_END, rehearses=False)
+    module._import(module._AT_THE_END, compiles=True)
 
 
 def test_what_no_step_of_the_plan_needs_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
 
-    def imported(names: Iterable[str], *, rehearses: bool) -> None:
-        given.extend((*names, *(("rehearses",) if rehearses else ())))
+    def imported(names: Iterable[str], *, compiles: bool) -> None:
+        given.extend((*names, *(("templates",) if compiles else ())))
 
     monkeypatch.setattr(module, "_import", imported)
     known: Any = SimpleNamespace(asked=False)
@@ -55,9 +55,27 @@ def test_what_no_step_of_the_plan_needs_is_not_imported(monkeypatch: pytest.Monk
     steps: list[Any] = [SimpleNamespace(kind=kind) for kind in kinds]
     module.import_ahead(known, steps)
     module.wait_for_imports()
-    assert given == ["checks.queries", *module._AT_THE_END]
+    assert given == ["checks.queries", *module._AT_THE_END, "templates"]
     given.clear()
-    steps.append(SimpleNamespace(kind=Kind.REHEARSAL))
+    steps += [SimpleNamespace(kind=Kind.BACKUP), SimpleNamespace(kind=Kind.REHEARSAL)]
     module.import_ahead(known, steps)
     module.wait_for_imports()
-    assert given == ["checks.queries", "checks.objects", *module._AT_THE_END, "rehearses"]
+    assert given == ["checks.queries", "checks.objects", *module._AT_THE_END]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "asked", "expected"),
+    [
+        (Kind.BACKUP, "snapshot", False, ["hk-imports"]),
+        (Kind.BACKUP, "snapshot", True, []),
+        (Kind.BACKUP, "proof", False, []),
+        (Kind.PRECHECK, "history", False, []),
+    ],
+)
+def test_templates_are_compiled_where_the_run_begins_to_wait(
+    begun: list[str], kind: Kind, name: str, asked: bool, expected: list[str]
+) -> None:
+    known: Any = SimpleNamespace(asked=asked)
+    step: Any = SimpleNamespace(kind=kind, name=name)
+    module.compile_ahead(known, step, rehearses=True)
+    assert begun == expected

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+
+import psycopg
 
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
@@ -45,7 +48,7 @@ def production_prechecks(
         "code": lambda: shared.code(checks.code()),
         "worktree": lambda: shared.worktree(context.source),
         "server": lambda: _server(context, target),
-        "identity": lambda: _backup_begun(context, target, _identity(context, target)),
+        "identity": lambda: _identity(context, target),
         "stubs": lambda: stubs.in_production(context.config.stubs, target.connection.get()),
         "window": lambda: check_window(context, target.connection.get()),
         "segments": lambda: _segments(context),
@@ -63,6 +66,17 @@ def production_prechecks(
             else throwaway.lent(lambda: baseline.verify(context, target, throwaway))
         ),
     }
+
+
+def begin_backup(context: RunContext, target: ProductionTarget) -> None:
+    """Of the right database the backup is begun with while the run is put together, where a copy
+    is made of it, and so is the reading of its schema. What is wrong is left to the steps."""
+    backed_up = any(each.phase is Phase.BACKUP for each in context.plan.steps)
+    if backed_up and target.backup.restore_server is not None:
+        with suppress(HousekeepingError, psycopg.Error):
+            if _identity(context, target)[0].passed:
+                target.backup.begin(target.address.conninfo(), target.major)
+                target.first.begin(target.connection.get())
 
 
 def production_backup(
@@ -136,16 +150,6 @@ def _identity(context: RunContext, target: ProductionTarget) -> Judgement:
     verdict = Verdict(examined=1, unit="identity", findings=tuple(findings))
     said = f"system identifier {identity.system_identifier}, timeline {timeline or 'not told'}"
     return verdict, said
-
-
-def _backup_begun(context: RunContext, target: ProductionTarget, judgement: Judgement) -> Judgement:
-    """The judgement on its identity; of the right database the backup is begun with at once, where
-    a copy is made of it, and so is the reading of its schema."""
-    backed_up = any(each.phase is Phase.BACKUP for each in context.plan.steps)
-    if judgement[0].passed and backed_up and target.backup.restore_server is not None:
-        target.backup.begin(target.address.conninfo(), target.major)
-        target.first.begin(target.connection.get())
-    return judgement
 
 
 def _of_others(context: RunContext, identity: TargetIdentity, place: str) -> Iterator[Finding]:
