@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # libpq's variables, those that name a target (PGPASSWORD_PROD …), and URLs of given servers.
 _TO_A_DATABASE = ("PG", "HK_STAGING_URL", "HK_TEST_URL", "HK_TWIN")
 # Those of a target whose name stands before (PREPROD_PGHOST).
 _OF_A_TARGET = re.compile(r"_PG[A-Z]+$")
 _BARE = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+# Whoever takes something out of the process's environment for a moment holds this meanwhile.
+TURN = threading.RLock()
 
 
 def usual_environment() -> dict[str, str]:
@@ -26,6 +31,20 @@ def bare_environment() -> dict[str, str]:
     """For PostgreSQL's programs: nothing that changes what they do."""
     kept = {name: os.environ[name] for name in _BARE if name in os.environ}
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
+
+
+@contextmanager
+def without_ways_to_a_database() -> Iterator[None]:
+    """For an import that starts a program by itself: the process's environment is the usual one.
+
+    What was taken out is back afterwards; no connection is made meanwhile by another thread.
+    """
+    with TURN:
+        taken = {name: os.environ.pop(name) for name in list(os.environ) if _leads_there(name)}
+        try:
+            yield
+        finally:
+            os.environ.update(taken)
 
 
 def _leads_there(name: str) -> bool:

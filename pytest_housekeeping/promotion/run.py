@@ -92,11 +92,13 @@ class Run:
 
     def close(self) -> None:
         """End connections, style check, servers; each even if the one before it fails."""
+        repository = self.context.repository
         ends: list[Callable[[], None]] = [self.checks.close]
         ends += [self.rehearsal.close] if self.rehearsal is not None else []
         ends += [self.target.close]
         ends += [self.linting.stop] if self.linting is not None else []
         ends += [self.throwaway.stop, self.beside]
+        ends += [repository.close] if repository is not None else []
         for end in ends:
             with suppress(HousekeepingError, OSError):
                 end()

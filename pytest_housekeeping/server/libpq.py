@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Whoever takes something out of the process's environment for a moment holds this meanwhile.
-_TURN = threading.RLock()
+from pytest_housekeeping.child_environment import TURN
+
 _VARIABLE = re.compile(r"PG[A-Z0-9]+|PGCONNECT_TIMEOUT")
 
 
@@ -30,7 +29,7 @@ def without_libpq_variables() -> Iterator[None]:
 
     libpq reads the environment of the process, so it has to be taken out of there.
     """
-    with _TURN:
+    with TURN:
         taken = {name: os.environ.pop(name) for name in libpq_variables()}
         try:
             yield

@@ -14,6 +14,7 @@ import pytest_housekeeping
 from pytest_housekeeping.child_environment import (
     bare_environment,
     usual_environment,
+    without_ways_to_a_database,
 )
 
 PACKAGE = Path(pytest_housekeeping.__file__).parent
@@ -34,7 +35,7 @@ STARTERS = {
     "asyncio": ("create_subprocess_exec", "create_subprocess_shell"),
 }
 # A module without any of these starts nothing, and need not be parsed.
-_MENTIONED = re.compile(rf"\b(?:{'|'.join(STARTERS)}|multiprocessing|concurrent)\b")
+_MENTIONED = re.compile(rf"\b(?:{'|'.join(STARTERS)}|multiprocessing|concurrent|git)\b")
 # They fork in a process that was itself started with the usual environment.
 FORKS_THERE = {
     "checks/style/worker.py",
@@ -73,6 +74,8 @@ def test_every_program_is_started_with_one_of_the_environments() -> None:
         "import concurrent.futures",
         "from concurrent.futures import ProcessPoolExecutor",
         "from multiprocessing.pool import Pool",
+        "repo.git.execute(['git'])",
+        "repo.git.status()",
     ],
 )
 def test_a_start_without_one_is_seen(tmp_path: Path, line: str) -> None:
@@ -101,6 +104,13 @@ def test_nothing_that_leads_to_a_database_is_handed_on(
     assert usual_environment()["SSH_AUTH_SOCK"] == "/agent"
 
 
+def test_it_is_gone_for_a_moment_and_back_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD_PROD", "what-nobody-may-know")
+    with pytest.raises(KeyError), without_ways_to_a_database():
+        os.environ["PGPASSWORD_PROD"]
+    assert os.environ["PGPASSWORD_PROD"] == "what-nobody-may-know"
+
+
 def starts(path: Path) -> Iterator[tuple[str, bool]]:
     """Every place of a module that starts a program, or could under another name, and whether it
     is given one of the environments."""
@@ -121,6 +131,9 @@ def _called(call: ast.Call) -> str:
     dotted = ast.unparse(call.func)
     module, _, function = dotted.rpartition(".")
     known = STARTERS.get(module, ())
+    # GitPython makes a git command of any attribute of ``repo.git``.
+    if module.endswith(".git"):
+        return "" if function in ("environment", "update_environment") else dotted
     return dotted if function.startswith(known) else ""
 
 

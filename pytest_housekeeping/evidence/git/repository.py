@@ -1,17 +1,19 @@
-"""Git: what is committed, what is not, and the evidence. The only module that starts git."""
+"""Git: what is committed, what is not, and the evidence. The only module that imports git."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pytest_housekeeping.child_environment import usual_environment
+from pytest_housekeeping.child_environment import (
+    usual_environment,
+    without_ways_to_a_database,
+)
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git.answers import Answer, Answers
 from pytest_housekeeping.evidence.git.branch import commit_files, store_files
@@ -19,10 +21,12 @@ from pytest_housekeeping.evidence.git.committed import ask_ahead
 from pytest_housekeeping.evidence.git.compare import Differences, compare, named_below
 from pytest_housekeeping.evidence.git.errors import broken, failed
 from pytest_housekeeping.evidence.git.objects import audits_of_modes, contents_of, files_in
-from pytest_housekeeping.evidence.git.trust import AS_IT_IS, OF_ANOTHER, TRUTHFUL
+from pytest_housekeeping.evidence.git.trust import AS_IT_IS, TRUTHFUL
 from pytest_housekeeping.model import Mode
 
 if TYPE_CHECKING:
+    from git import Repo
+
     from pytest_housekeeping.evidence.git.evidence_log import EvidenceLog
 
 # Endings of files that a plan reads: git ignores some of them, and the plan does not.
@@ -36,9 +40,9 @@ class Repository:
     Nothing here touches the index, the files, HEAD or the branch checked out.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, repo: Repo, root: Path) -> None:
         self.root = root
-        self._environment = dict(TRUTHFUL)
+        self._repo = repo
         self._known: Answers | None = None
         self.log: EvidenceLog | None = None
 
@@ -46,7 +50,11 @@ class Repository:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Nothing of git's runs on behind a command."""
+        self.close()
+
+    def close(self) -> None:
+        """End the programs that GitPython keeps running."""
+        self._repo.close()
 
     def remember(self, folders: Sequence[str]) -> None:
         """From now on what was asked once is not asked again: the repository counts as it is now,
@@ -184,14 +192,11 @@ class Repository:
 
         https://git-scm.com/docs/git#Documentation/git.txt-codeGITNOLAZYFETCHcode
         """
-        before, self._environment = (
-            self._environment,
-            self._environment | {"GIT_NO_LAZY_FETCH": "1"},
-        )
+        before = self._repo.git.update_environment(GIT_NO_LAZY_FETCH="1")
         try:
             yield
         finally:
-            self._environment = before
+            self._repo.git.update_environment(**before)
 
     def push(self, remote: str, branch: str) -> None:
         """Push a branch, never by force. Raises EvidenceError with git's words."""
@@ -209,7 +214,7 @@ class Repository:
         """Exit code, output and error text of a git command that gets ``stdin`` to read."""
 
         def ask(stdin: bytes | None) -> Answer:
-            return _execute(self.root, command, stdin, self._environment)
+            return _execute(self._repo, command, stdin)
 
         return self._known.of(command, stdin, ask) if self._known is not None else ask(stdin)
 
@@ -229,14 +234,26 @@ def open_repository(root: Path) -> Repository | None:
             why="it has no work tree whose files a commit could attest",
             fix="run in a clone or a worktree of it",
         )
-    if shutil.which("git") is None:
+    try:
+        # When it is imported it asks for git's version.
+        with without_ways_to_a_database():
+            import git
+    except ImportError as error:
         raise EvidenceError(
-            "git cannot be used: there is no program of that name",
+            f"git cannot be used: {str(error).splitlines()[0]}",
             why=f"{top} is a git repository, and the audit is to be committed to it",
             fix="install the git program, or run with --hk-no-commit",
-        )
-    _refuse_other_work_tree(top)
-    return Repository(top)
+        ) from None
+    try:
+        repo = git.Repo(root, search_parent_directories=True, expand_vars=False)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+        raise broken(top) from None
+    repo.git.update_environment(**TRUTHFUL)
+    try:
+        return Repository(repo, _work_tree(repo, top))
+    except BaseException:
+        repo.close()
+        raise
 
 
 def _enclosing(root: Path) -> Path | None:
@@ -249,21 +266,20 @@ def _enclosing(root: Path) -> Path | None:
     return None
 
 
-def _refuse_other_work_tree(top: Path) -> None:
-    """The root that git itself names must be the folder that was found without it."""
-    status, out, complaint = _execute(top, ("rev-parse", "--show-toplevel"))
+def _work_tree(repo: Repo, top: Path) -> Path:
+    """The root that git itself names: it must be the folder that was found without it."""
+    status, out, complaint = _execute(repo, ("rev-parse", "--show-toplevel"))
     if status != 0 and "not a git repository" not in complaint:
         raise failed(f"git cannot read the repository {top}", complaint)
     if status != 0 or Path(os.path.realpath(out.decode(errors="surrogateescape")[:-1])) != top:
         raise broken(top)
+    return top
 
 
 def _execute(
-    top: Path,
-    command: Sequence[str],
-    stdin: bytes | None = None,
-    environment: dict[str, str] = TRUTHFUL,
+    repo: Repo, command: Sequence[str], stdin: bytes | None = None
 ) -> tuple[int, bytes, str]:
+    # Not by GitPython: a program that it starts inherits the whole environment, password and all.
     try:
         whole = ["git", *AS_IT_IS, *command]
         done = subprocess.run(
@@ -271,8 +287,8 @@ def _execute(
             input=stdin or b"",
             capture_output=True,
             check=False,
-            cwd=top,
-            env={n: v for n, v in usual_environment().items() if n not in OF_ANOTHER} | environment,
+            cwd=repo.working_dir,
+            env=usual_environment() | repo.git.environment(),
         )
     except OSError as error:
         raise failed(f"git {command[0]} cannot be run", str(error)) from None

@@ -27,9 +27,6 @@ TRUTHFUL = {
     "LC_ALL": "C",
 }
 
-# By these a hook tells which repository it is of. Ours is the one that the folder is in.
-OF_ANOTHER = ("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE")
-
 # https://git-scm.com/docs/git-config: what stands on the command line counts before all else.
 _SETTINGS = (
     "core.commitGraph=false",

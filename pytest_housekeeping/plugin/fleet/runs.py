@@ -39,7 +39,7 @@ from pytest_housekeeping.snapshot.copies.server import find_servers_ahead
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump_ahead
 
 # What a run imports besides what the plugin itself has imported by then.
-_WARM = ("pytest_html", "psycopg", "pydantic", "jinja2", "pdb", "encodings.utf_8_sig")
+_WARM = ("pytest_html", "psycopg", "pydantic", "git", "jinja2", "pdb", "encodings.utf_8_sig")
 _WARM_OF_OURS = (
     *("plugin.beginning", "plugin.last_word", "promotion.production.start"),
     *("promotion.production.planning", "sql.parser.library", "checks.code.reading"),

@@ -14,7 +14,7 @@ def test_it_is_the_tool_and_all_that_it_needs() -> None:
     found = {tool.name: tool.version for tool in installed_tools()}
     assert list(found) == sorted(found)
     assert found["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
-    for name in ("pytest-housekeeping", "pytest", "psycopg", "jinja2", "pluggy", "markupsafe"):
+    for name in ("pytest-housekeeping", "pytest", "psycopg", "gitpython", "pluggy", "smmap"):
         assert found[name] == version(name), name
     # Of an extra that is asked for, and of one that nobody has asked for.
     assert "psycopg-binary" in found
