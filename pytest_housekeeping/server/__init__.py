@@ -2,7 +2,6 @@
 
 from pytest_housekeeping.server.beginning import Beginning, Begun
 from pytest_housekeeping.server.extensions import available_extensions, extension_advice
-from pytest_housekeeping.server.given_refusals import Original
 from pytest_housekeeping.server.kept_folders import build_facts, family_is_kept
 from pytest_housekeeping.server.server_settings import ServerSettings, server_settings
 from pytest_housekeeping.server.staging_database import StagingDatabase
@@ -11,7 +10,6 @@ from pytest_housekeeping.server.throwaway_server import Server, start
 __all__ = [
     "Beginning",
     "Begun",
-    "Original",
     "Server",
     "ServerSettings",
     "StagingDatabase",

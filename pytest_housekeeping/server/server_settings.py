@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config, Stub
 from pytest_housekeeping.server.data_folder import SUPERUSER
-from pytest_housekeeping.server.given_refusals import Original
 from pytest_housekeeping.sql.platforms import platform_of
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.server.given_refusals import Original
 
 
 @dataclass(frozen=True, kw_only=True)

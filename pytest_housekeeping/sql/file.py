@@ -11,7 +11,7 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.effects import Effects, effects_of
 from pytest_housekeeping.sql.foreign_marks import foreign_marks
 from pytest_housekeeping.sql.header import Acceptance, Header, read_header
-from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN, layout_of
+from pytest_housekeeping.sql.layouts.known import OWN, layout_named, layout_of
 from pytest_housekeeping.sql.layouts.layout import Entry, Layout, Reading
 from pytest_housekeeping.sql.layouts.parts import cut
 from pytest_housekeeping.sql.layouts.read import reading
@@ -121,7 +121,7 @@ def read(
 def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
     """The same of a text that runs as it is, whatever the layout."""
     entry = Entry(path=path, kind=kind)
-    return from_reading(entry, Reading(text=text), sha256, layout=LAYOUTS[OWN])
+    return from_reading(entry, Reading(text=text), sha256, layout=layout_named(OWN))
 
 
 def from_reading(

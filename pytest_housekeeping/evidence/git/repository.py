@@ -17,7 +17,6 @@ from pytest_housekeeping.child_environment import (
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git.answers import Answer, Answers
 from pytest_housekeeping.evidence.git.branch import commit_files, store_files
-from pytest_housekeeping.evidence.git.committed import ask_ahead
 from pytest_housekeeping.evidence.git.compare import Differences, compare, named_below
 from pytest_housekeeping.evidence.git.errors import broken, failed
 from pytest_housekeeping.evidence.git.objects import audits_of_modes, contents_of, files_in
@@ -59,6 +58,8 @@ class Repository:
     def remember(self, folders: Sequence[str]) -> None:
         """From now on what was asked once is not asked again: the repository counts as it is now,
         whoever commits to it meanwhile. What there is in these folders of audits is asked now."""
+        from pytest_housekeeping.evidence.git.committed import ask_ahead
+
         self._known = Answers()
         self.log = ask_ahead(self, folders)
 

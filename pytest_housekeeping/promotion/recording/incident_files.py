@@ -6,8 +6,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence import utc_stamp
-from pytest_housekeeping.evidence.git.committed import incidents_of
-from pytest_housekeeping.evidence.report.incident import incident_report
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import ALWAYS, ON_FAILURE
 from pytest_housekeeping.promotion.context import RunContext
@@ -32,6 +30,9 @@ def write_incident(
     """
     if not _is_incident(context, audit):
         return {}
+    from pytest_housekeeping.evidence.git.committed import incidents_of
+    from pytest_housekeeping.evidence.report.incident import incident_report
+
     folder = context.config.root / incidents_of(context.config.audit)
     name = f"{utc_stamp(audit.run.started_at)}_{audit.run.id}"
     files: dict[Path, bytes] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -20,7 +20,6 @@ from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.repository.applied import promoted_before
 from pytest_housekeeping.promotion.repository.attestation import source_of
-from pytest_housekeeping.promotion.repository.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.promotion.repository.signers import signers_of
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
@@ -33,6 +32,7 @@ from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, family_is_kept, server_settings, start
 from pytest_housekeeping.sql.effects import MOST_LOCKS
+from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import all_paths
 from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -127,6 +127,13 @@ def _plan(
     repository: Repository | None,
     past: Sequence[AppliedFile],
 ) -> Plan:
+    def proved(files: Sequence[SqlFile]) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+        if not files:
+            return {}
+        from pytest_housekeeping.promotion.repository.rollback_proofs import proved_rollbacks
+
+        return proved_rollbacks(repository, config, sources, files)
+
     return build(
         config,
         options.mode,
@@ -136,7 +143,7 @@ def _plan(
         rules=options.rules,
         past=past,
         mutate=options.mutate,
-        proved=lambda files: proved_rollbacks(repository, config, sources, files),
+        proved=proved,
     )
 
 

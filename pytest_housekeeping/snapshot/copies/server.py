@@ -10,7 +10,6 @@ from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.server import (
-    Original,
     Server,
     ServerSettings,
     available_extensions,
@@ -18,6 +17,7 @@ from pytest_housekeeping.server import (
     start,
 )
 from pytest_housekeeping.server.embedded import EMBEDDED, how_to_have
+from pytest_housekeeping.server.given_refusals import Original
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.snapshot.copies.foreseen import ForeseenCopy
 from pytest_housekeeping.snapshot.problems import BackupNotProved

@@ -2,51 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.sql.layouts import (
-    atlas,
-    dbmate,
-    diesel,
-    drizzle,
-    flyway,
-    golang_migrate,
-    goose,
-    node_pg_migrate,
-    own,
-    prisma,
-    sqitch,
-    sql_migrate,
-    sqlx,
-    supabase,
-    tern,
-)
 from pytest_housekeeping.sql.layouts.layout import Layout
 
-OWN = own.LAYOUT.name
-LAYOUTS: Mapping[str, Layout] = {
-    layout.name: layout
-    for layout in (
-        own.LAYOUT,
-        flyway.LAYOUT,
-        dbmate.LAYOUT,
-        goose.LAYOUT,
-        sql_migrate.LAYOUT,
-        tern.LAYOUT,
-        node_pg_migrate.LAYOUT,
-        golang_migrate.LAYOUT,
-        supabase.LAYOUT,
-        prisma.LAYOUT,
-        sqitch.LAYOUT,
-        diesel.LAYOUT,
-        sqlx.LAYOUT,
-        atlas.LAYOUT,
-        drizzle.LAYOUT,
-    )
-}
+OWN = "own"
+# Of each the module that is called so, with "_" for "-".
+LAYOUTS = (
+    OWN,
+    "flyway",
+    "dbmate",
+    "goose",
+    "sql-migrate",
+    "tern",
+    "node-pg-migrate",
+    "golang-migrate",
+    "supabase",
+    "prisma",
+    "sqitch",
+    "diesel",
+    "sqlx",
+    "atlas",
+    "drizzle",
+)
+
+
+@cache
+def layout_named(name: str) -> Layout:
+    """One of them; its module is imported when a project has it."""
+    module = import_module(f"pytest_housekeeping.sql.layouts.{name.replace('-', '_')}")
+    layout: Layout = module.LAYOUT
+    return layout
 
 
 def layout_of(config: Config) -> Layout:
     """The layout of a project."""
-    return LAYOUTS[config.layout or OWN]
+    return layout_named(config.layout or OWN)

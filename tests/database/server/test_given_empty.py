@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server import Original, Server, ServerSettings, start
+from pytest_housekeeping.server import Server, ServerSettings, start
+from pytest_housekeeping.server.given_refusals import Original
 from support.postgres_service import PASSWORD, service, state_of
 from support.server_scripts import asks
 

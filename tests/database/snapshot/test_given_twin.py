@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server import Original, ServerSettings, StagingDatabase, start
+from pytest_housekeeping.server import ServerSettings, StagingDatabase, start
+from pytest_housekeeping.server.given_refusals import Original
 from pytest_housekeeping.server.system import find_system
 from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.copies.proof import prove_backup

@@ -15,7 +15,6 @@ from pytest_housekeeping.promotion.production.target_address import Address
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import (
-    Original,
     Server,
     ServerSettings,
     StagingDatabase,
@@ -23,6 +22,7 @@ from pytest_housekeeping.server import (
     start,
 )
 from pytest_housekeeping.server.embedded import nearest_embedded
+from pytest_housekeeping.server.given_refusals import Original
 from pytest_housekeeping.server.given_roles import derived_password
 from pytest_housekeeping.server.staging_database import hand_over
 from pytest_housekeeping.snapshot.copies.server import (
