@@ -99,6 +99,24 @@ OPENED = {
         $$ BEGIN NEW.note := 'sesame'; RETURN NEW; END $$;
         CREATE TRIGGER opens BEFORE UPDATE ON shop.second
         FOR EACH ROW EXECUTE FUNCTION shop.opens()""",
+    "another trigger": """
+        CREATE POLICY more ON shop.first FOR UPDATE USING (true)
+        WITH CHECK (md5(note) = 'c8dae1c50e092f3d877192fc555b1dcf');
+        CREATE POLICY more ON shop.second FOR UPDATE USING (true)
+        WITH CHECK (md5(note) = 'c8dae1c50e092f3d877192fc555b1dcf');
+        CREATE FUNCTION shop.opens() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.note := TG_ARGV[0]; RETURN NEW; END $$;
+        CREATE TRIGGER opens BEFORE UPDATE ON shop.first
+        FOR EACH ROW EXECUTE FUNCTION shop.opens('barley');
+        CREATE TRIGGER opens BEFORE UPDATE ON shop.second
+        FOR EACH ROW EXECUTE FUNCTION shop.opens('sesame')""",
+    "a function that looks whether one of them has rows": """
+        ALTER TABLE shop.first NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE shop.second NO FORCE ROW LEVEL SECURITY;
+        CREATE FUNCTION shop.there() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER AS
+        'SELECT EXISTS (SELECT FROM shop.second)';
+        CREATE POLICY more ON shop.first FOR SELECT USING (shop.there());
+        CREATE POLICY more ON shop.second FOR SELECT USING (shop.there())""",
 }
 
 # Whoever reads a row of another may put it in the place of his own, by its key.
@@ -176,8 +194,10 @@ def test_of_tables_that_are_alike_the_first_is_tried(ground: Connection) -> None
 @pytest.mark.parametrize("what", OPENED)
 def test_what_opens_one_of_them_is_found_as_if_it_were_alone(ground: Connection, what: str) -> None:
     ground.execute(OPENED[what].encode())
-    alone = judge_rule(ground, CONTRACT, RULES["identity-isolated"], only="shop.second").findings
+    # Together first: rows that were made up leave their pages behind, and a table with pages is
+    # never taken for alike as a whole.
     together = [each for each in judged(ground).findings if each.object == "shop.second"]
+    alone = judge_rule(ground, CONTRACT, RULES["identity-isolated"], only="shop.second").findings
     assert any(" acting for " in each.detail for each in alone)
     assert together == list(alone)
 
@@ -188,7 +208,7 @@ def test_what_opens_it_to_readers_is_found_as_if_it_were_alone(
 ) -> None:
     ground.execute(f"{READ_BY_ALL}{OPENED_TO_READERS[what]}".encode())
     rule = RULES["identity-isolated"]
-    alone = judge_rule(ground, PUBLIC, rule, only="shop.second").findings
     together = judge_rule(ground, PUBLIC, rule).findings
-    assert any(" takes over a row of " in each.detail for each in alone), alone
+    alone = judge_rule(ground, PUBLIC, rule, only="shop.second").findings
+    assert any(" takes over a row of " in each.detail for each in alone)
     assert [each for each in together if each.object == "shop.second"] == list(alone)

@@ -22,12 +22,12 @@ from pytest_housekeeping.checks.rls.proofs.isolation_attempts import (
     keys_to_take_over,
 )
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
-from pytest_housekeeping.checks.rls.tables import Column
+from pytest_housekeeping.checks.rls.tables import Column, ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import AttemptResult
 from pytest_housekeeping.declarations.identity import Claim, Identity
 
 # What a row has beside its columns, and a policy may name: it tells which table it is in, or where.
-_SYSTEM_COLUMNS = ("tableoid", "ctid", "xmin", "xmax", "cmin", "cmax")
+SYSTEM_COLUMNS = ("tableoid", "ctid", "xmin", "xmax", "cmin", "cmax")
 _BY_POLICY = "row-level security policy"
 
 
@@ -64,7 +64,7 @@ def what_decides(pair: IdentityPair, mine: OwnedRows, others: OwnedRows) -> Hash
         not table.plain
         or identities.unread_expressions
         or not {name for name, _ in identities.identity_columns} <= named
-        or any(may_name(text, name) for name in (table.name, *_SYSTEM_COLUMNS))
+        or any(may_name(text, name) for name in (table.name, *SYSTEM_COLUMNS))
         or not (len(mine.rows) == len(others.rows) == 1 and mine.all_rows == len(rows))
         # What the table itself puts in, its own expressions decide.
         or not all(column.writable for column in columns)
@@ -90,6 +90,11 @@ def what_decides(pair: IdentityPair, mine: OwnedRows, others: OwnedRows) -> Hash
         assigned=next((each.name for each in columns if each.quoted == assignment), None),
         taken_over=tuple(frozenset(key) & named for key in keys),
     )
+
+
+def told_of(first: ProtectedTable) -> str:
+    """As evidence for a table that the first one stands for."""
+    return f"as on {first.object}, whose policies decide all of it alike"
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,7 @@ https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
 from pytest_housekeeping.checks.rls.findings import FindingCollector
@@ -26,18 +26,22 @@ from pytest_housekeeping.checks.rls.planner.condition import policy_condition
 from pytest_housekeeping.checks.rls.planner.near_rows import find_near_rows
 from pytest_housekeeping.checks.rls.planner.own_rows import prove_own_rows
 from pytest_housekeeping.checks.rls.planner.own_rows_policy import own_rows_policy
+from pytest_housekeeping.checks.rls.proofs.alike_pairs import told_of
 from pytest_housekeeping.checks.rls.proofs.copy_out import judge_copies
+from pytest_housekeeping.checks.rls.proofs.isolation_alike import find_alike
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import (
+    NOT_OWNER,
     IdentityPair,
+    Unproved,
     both_ways,
     furthest_apart,
+    unproved_of,
     what_to_grant,
     why_no_pair,
 )
 from pytest_housekeeping.checks.rls.proofs.isolation_run import IsolationResult, try_isolation
 from pytest_housekeeping.checks.rls.proofs.joining import find_joining
 from pytest_housekeeping.checks.rls.proofs.not_tried import (
-    only_public,
     tell_what_is_public,
     try_without_privilege,
 )
@@ -56,10 +60,6 @@ from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
 _FIX_UNDECIDED = "-- seed rows for two identities, as the application would write them"
-_NOT_OWNER = (
-    "the migrator is not its owner, and cannot tell whether there are rows at all;"
-    " let the migrator own the table, or be a member of its owner"
-)
 
 
 def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
@@ -69,8 +69,7 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
     A table for which that control is missing is undecided, which is an error. Raises RuleBroken
     when a role cannot be acted as.
     """
-    known = request.tables(connection)
-    tables = request.chosen(known)
+    tables = request.chosen(known := request.tables(connection))
     proof = _IsolationProof(
         connection=connection,
         context=request.contract.identity,
@@ -80,45 +79,51 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
     )
     try_without_privilege(connection, proof.collector, tables)
     tell_what_is_public(proof.collector, tables)
-    asked = [
-        _Unproved(table=table, privileges=privileges)
-        for table in tables
-        for privileges in table.privileges
-        if privileges.any and not only_public(table, privileges)
-    ]
     # Data and made-up rows are read past the policies, which locks a table where they are forced.
     if request.scope.avoid_locks:
-        left = proof.try_made_up_rows(proof.try_planner_where_not_locked(asked), data_too=True)
+        left = proof.try_planner_where_not_locked(unproved_of(tables))
+        proof.collect_undecided(proof.try_made_up_rows(left, data_too=True))
     else:
-        left = proof.try_made_up_rows(proof.try_data(asked), data_too=False)
-    proof.collect_undecided(left)
+        alike = find_alike(connection, proof.context_only, known, tables)
+        # No policy or key leads to the others, and for whom one acts the first ones say as well.
+        firsts = replace(proof, known=[table for table in known if table not in alike.apart])
+        firsts.try_rows([table for table in tables if table not in alike.firsts])
+        others = alike.firsts.items()
+        proof.try_rows([table for table, first in others if not proof.shown(table, first)])
     proof.try_joining(tables)
     return proof.collector.verdict(tables)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Unproved:
-    """A role and a table for which isolation is not proved yet, and why. ``no_row`` is why no row
-    could be made up."""
-
-    table: ProtectedTable
-    privileges: RolePrivileges
-    reason: str = ""
-    no_row: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _IsolationProof:
     """The ways to prove isolation. Each takes what is unproved, collects what it finds, and returns
-    what is still unproved; ``known`` are all protected tables."""
+    what is still unproved; ``known`` are all protected tables. ``by_policies`` says of a table and
+    a role whether all was in vain, and nothing but policies has seen to that."""
 
     connection: Connection
     context: Sequence[Claim]
     context_only: ContextOnly
     known: Sequence[ProtectedTable]
     collector: FindingCollector
+    by_policies: dict[tuple[str, str], bool] = field(default_factory=dict)
 
-    def try_planner_where_not_locked(self, asked: Sequence[_Unproved]) -> list[_Unproved]:
+    def try_rows(self, tables: Sequence[ProtectedTable]) -> None:
+        """With the data, and with rows made up where that does not show it."""
+        left = self.try_made_up_rows(self.try_data(unproved_of(tables)), data_too=False)
+        self.collect_undecided(left)
+
+    def shown(self, table: ProtectedTable, first: ProtectedTable) -> bool:
+        """Whether the policies of the first of two tables that are alike have refused all, which
+        shows it of the other."""
+        roles = [each.privileges.role for each in unproved_of([table])]
+        decided = all(self.by_policies.get((first.object, role), False) for role in roles)
+        if not decided or any(each.object == first.object for each in self.collector.findings):
+            return False
+        for role in roles:
+            self.collector.add_evidence(table, role, told_of(first))
+        return True
+
+    def try_planner_where_not_locked(self, asked: Sequence[Unproved]) -> list[Unproved]:
         """The planner's proof needs no lock, so other sessions may be at work on these tables."""
         locked = read_locked_tables(self.connection)
         free = [each for each in asked if each.table.object not in locked]
@@ -131,7 +136,7 @@ class _IsolationProof:
         proved = self._proved_by_planner(free, made_up.by_table)
         return [each for each in asked if each not in proved]
 
-    def try_data(self, asked: Sequence[_Unproved]) -> list[_Unproved]:
+    def try_data(self, asked: Sequence[Unproved]) -> list[Unproved]:
         """With the identities and rows that the tables hold."""
         if not asked:
             return []
@@ -140,7 +145,7 @@ class _IsolationProof:
         )
         return self._try(asked, found, None)
 
-    def try_made_up_rows(self, asked: Sequence[_Unproved], *, data_too: bool) -> list[_Unproved]:
+    def try_made_up_rows(self, asked: Sequence[Unproved], *, data_too: bool) -> list[Unproved]:
         """With rows made up for two identities, then with the data if asked to, and at last by the
         planner with the made-up identities."""
         if not asked:
@@ -165,7 +170,7 @@ class _IsolationProof:
         ):
             self.collector.add_leak(table, role, text)
 
-    def collect_undecided(self, left: Sequence[_Unproved]) -> None:
+    def collect_undecided(self, left: Sequence[Unproved]) -> None:
         for each in left:
             reason = f"{each.privileges.role}: {each.reason}"
             reason += f"; no row was made up: {each.no_row}" if each.no_row else ""
@@ -173,8 +178,8 @@ class _IsolationProof:
             self.collector.add_undecided(each.table, reason, where or _FIX_UNDECIDED)
 
     def _proved_by_planner(
-        self, asked: Sequence[_Unproved], identities: Mapping[str, TableIdentities]
-    ) -> set[_Unproved]:
+        self, asked: Sequence[Unproved], identities: Mapping[str, TableIdentities]
+    ) -> set[Unproved]:
         proofs = prove_own_rows(
             self.connection,
             self.context_only,
@@ -189,10 +194,10 @@ class _IsolationProof:
 
     def _try(
         self,
-        asked: Sequence[_Unproved],
+        asked: Sequence[Unproved],
         identities: Mapping[str, TableIdentities],
         made_up: Canaries | None,
-    ) -> list[_Unproved]:
+    ) -> list[Unproved]:
         """Try two identities against each other for each role; what has no two is returned."""
         candidates = [
             VisibleRows(table=each.table, privileges=each.privileges, identity=identity)
@@ -206,7 +211,7 @@ class _IsolationProof:
             key = (visible.table.object, visible.privileges.role)
             rows_by_identity.setdefault(key, []).append(visible)
         pairs: list[IdentityPair] = []
-        left: list[_Unproved] = []
+        left: list[Unproved] = []
         for each in asked:
             visible_rows = rows_by_identity.get((each.table.object, each.privileges.role), [])
             chosen = self._choose(each, identities[each.table.object], visible_rows, made_up)
@@ -229,7 +234,7 @@ class _IsolationProof:
 
     def _choose(
         self,
-        asked: _Unproved,
+        asked: Unproved,
         identities: TableIdentities,
         rows_by_identity: Sequence[VisibleRows],
         made_up: Canaries | None,
@@ -238,7 +243,7 @@ class _IsolationProof:
         lets the role do anything."""
         table, privileges = asked.table, asked.privileges
         if not table.owned and not made_up:
-            return _NOT_OWNER
+            return NOT_OWNER
         seeing = [each for each in rows_by_identity if each.rows]
         two = furthest_apart(seeing, identities.constants)
         if two is None and not seeing and not privileges.read_policy and table.row_security:
@@ -264,7 +269,8 @@ class _IsolationProof:
 
     def _judge(self, pair: IdentityPair, result: IsolationResult, source: str) -> None:
         me = describe(pair.me.identity)
-        role = pair.privileges.role
+        place = _, role = pair.table.object, pair.privileges.role
+        self.by_policies[place] = self.by_policies.get(place, True) and result.by_policies
         columns = dict(pair.identities.identity_columns)
         fix = own_rows_policy(pair.table, pair.privileges, columns) if columns else ""
         for leak in result.leaks:

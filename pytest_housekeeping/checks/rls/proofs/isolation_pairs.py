@@ -8,9 +8,15 @@ from itertools import combinations
 
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities, describe
 from pytest_housekeeping.checks.rls.identities.visible_rows import VisibleRows
+from pytest_housekeeping.checks.rls.proofs.not_tried import only_public
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.declarations.identity import Identity
 from pytest_housekeeping.sql.identifiers import quoted
+
+NOT_OWNER = (
+    "the migrator is not its owner, and cannot tell whether there are rows at all;"
+    " let the migrator own the table, or be a member of its owner"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +28,27 @@ class IdentityPair:
     identities: TableIdentities
     me: VisibleRows
     other: VisibleRows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unproved:
+    """A role and a table for which isolation is not proved yet, and why. ``no_row`` is why no row
+    could be made up."""
+
+    table: ProtectedTable
+    privileges: RolePrivileges
+    reason: str = ""
+    no_row: str = ""
+
+
+def unproved_of(tables: Sequence[ProtectedTable]) -> list[Unproved]:
+    """What is to be proved of tables: each role with a privilege that is not only for all."""
+    return [
+        Unproved(table=table, privileges=privileges)
+        for table in tables
+        for privileges in table.privileges
+        if privileges.any and not only_public(table, privileges)
+    ]
 
 
 def both_ways(

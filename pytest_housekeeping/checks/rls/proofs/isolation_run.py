@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.rls.identities.identities import describe
 from pytest_housekeeping.checks.rls.identities.visible_rows import OwnedRows, read_owned_rows
-from pytest_housekeeping.checks.rls.proofs.alike_pairs import decided_by_policies, what_decides
+from pytest_housekeeping.checks.rls.proofs.alike_pairs import (
+    decided_by_policies,
+    told_of,
+    what_decides,
+)
 from pytest_housekeeping.checks.rls.proofs.isolation_attempts import (
     LOST_CONTEXT,
     MALFORMED,
@@ -37,11 +41,13 @@ _WRITE_LEAKS = {
 
 @dataclass(kw_only=True, slots=True)
 class IsolationResult:
-    """What the attempts of one identity against another have shown, in words."""
+    """What the attempts of one identity against another have shown, in words; ``by_policies``: all
+    was in vain, and nothing but policies has seen to that."""
 
     leaks: list[str] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
+    by_policies: bool = False
 
 
 def try_isolation(
@@ -67,24 +73,22 @@ def try_isolation(
         else:
             alike.append((trial, first))
     _try_all(connection, context, chosen)
-    _try_all(connection, context, [trial for trial, first in alike if not first.by_policies])
+    _try_all(connection, context, [trial for trial, first in alike if not first.result.by_policies])
     for trial, first in alike:
-        if first.by_policies:
-            same = f"as on {first.pair.table.object}, whose policies decide all of it alike"
-            trial.result.shown += [*first.result.shown, same]
+        if first.result.by_policies:
+            trial.result.shown += [*first.result.shown, told_of(first.pair.table)]
+            trial.result.by_policies = True
     return [trial.result for trial in trials]
 
 
 @dataclass(kw_only=True, slots=True)
 class _Trial:
-    """A pair, the rows of both, and what has come of it; ``by_policies``: all was in vain, and
-    nothing but policies has seen to that."""
+    """A pair, the rows of both, and what has come of it."""
 
     pair: IdentityPair
     mine: OwnedRows
     others: OwnedRows
     result: IsolationResult = field(default_factory=IsolationResult)
-    by_policies: bool = False
 
 
 def _try_all(connection: Connection, context: Sequence[Claim], trials: Sequence[_Trial]) -> None:
@@ -105,12 +109,12 @@ def _try_all(connection: Connection, context: Sequence[Claim], trials: Sequence[
     counted = _answered(connection, list(passed.values()))
     answered |= {attempt: counted[again] for attempt, again in passed.items()}
     for trial in trials:
-        trial.by_policies = bool(trial.mine.rows and trial.others.rows)
-        if not trial.by_policies:
+        trial.result.by_policies = bool(trial.mine.rows and trial.others.rows)
+        if not trial.result.by_policies:
             trial.result.undecided.append("the rows of one identity could not be read")
     for trial, name, attempt in asked:
         answer, other = answered[attempt], describe(trial.pair.other.identity)
-        trial.by_policies = trial.by_policies and decided_by_policies(name, answer)
+        trial.result.by_policies = trial.result.by_policies and decided_by_policies(name, answer)
         if _reads(name):
             _judge_read(trial.result, name, other, answer)
         else:
