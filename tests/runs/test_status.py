@@ -32,6 +32,7 @@ def test_production_says_itself_what_is_applied(
     head = git(production.root, "rev-parse", "HEAD")
     known = asked(production, monkeypatch)
     assert known.good, known.lines
+    assert "--hk-baseline" not in "".join(known.lines)
     assert known.lines[0].startswith("2 files applied, by the history of 127.0.0.1:")
     assert " by promoter, commit " in known.lines[1]
     assert "5 files pending here" in known.lines
@@ -92,6 +93,8 @@ def test_nothing_is_changed_and_no_other_database_is_believed(
         assert not lost.good
         named = [line for line in lost.lines if line.startswith("on record as promoted, and not")]
         assert len(named) == 2, lost.lines
+        (way,) = [line for line in lost.lines if "--hk-baseline=VERSION" in line]
+        assert way.endswith("pytest --hk-mode=prod --hk-confirm=PROMOTE --hk-baseline=VERSION")
         assert not asked(production, monkeypatch, "HEAD").good
     finally:
         production.execute("ALTER SCHEMA hidden RENAME TO housekeeping")

@@ -1,4 +1,5 @@
-"""Two promotions of one database at once: one wins, the other refuses and says who holds it."""
+"""What others do to a database meanwhile: another promotion, of which one wins and the other says
+who holds it, and an application that makes the schema of a tenant."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.production_project import PLAIN, Production, Rehearsal
+from support.production_project import PLAIN, UNPROVED, Production, Rehearsal
 from support.staging_project import Project, Run
 
 OF_SOMETHING_ELSE = True
@@ -152,3 +153,36 @@ def _all_of_it_once(production: Production) -> None:
     paths = [row[0] for row in state.history]
     assert len(paths) == len(set(paths)) == 7
     assert [row[:2] for row in state.promotions] == [(1, 1), (1, 1)]
+
+
+TENANTS = {
+    "pyproject.toml": f"{UNPROVED}\n[tool.housekeeping.may_move]\n"
+    '"schemas like tenant_template" = "the application makes one for each tenant"\n',
+    "sql/migrations/0005_template.sql": "CREATE SCHEMA tenant_template;\n"
+    "CREATE TABLE tenant_template.bill (id bigint PRIMARY KEY);\n",
+    "sql/migrations/0006_note.sql": "ALTER TABLE tenant_template.bill ADD COLUMN note text;\n",
+    "checks/test_meanwhile.py": """
+import os
+
+import psycopg
+
+
+def test_meanwhile():
+    names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER"}
+    given = {key: os.environ[f"{name}_PROD"] for key, name in names.items()}
+    with psycopg.connect(**given, password=os.environ["PGPASSWORD_PROD"]) as other:
+        other.execute("CREATE SCHEMA tenant_late")
+        other.execute("CREATE TABLE tenant_late.bill (id bigint PRIMARY KEY)")
+""",
+}
+
+
+def test_a_tenant_that_is_made_while_the_batch_is_open(production: Production) -> None:
+    """It is as tenants were before the batch, and not as the batch leaves them."""
+    production.change(TENANTS)
+    run = production.promote()
+    production.execute("DROP SCHEMA tenant_late CASCADE")
+    assert production.unchanged
+    assert "tenant_late" in run.output, run.output
+    assert run.outcome == "rolled_back"
+    assert run.steps["promote"] == "failed"

@@ -30,6 +30,11 @@ from pytest_housekeeping.promotion.commands.own_repository import own_repository
 from pytest_housekeeping.promotion.production.of_fleet.databases import located
 from pytest_housekeeping.promotion.production.other_tool.beside import tools_past
 from pytest_housekeeping.promotion.production.other_tool.their_files import recorded_by
+from pytest_housekeeping.promotion.production.prechecks.not_begun import (
+    FIX,
+    FOUND,
+    holds_tables,
+)
 from pytest_housekeeping.promotion.production.promoted.promotion_table import (
     last_fingerprint,
     last_promotion,
@@ -67,7 +72,8 @@ class Applied:
     """What is applied in production, by whom this is known, and its last promotion in words.
 
     ``drift`` is what was changed past the files since; None where nobody has looked. ``theirs`` is
-    what another tool tells that goes on applying the files.
+    what another tool tells that goes on applying the files. ``stands`` is whether there are tables
+    though nothing is on record.
     """
 
     known_by: str
@@ -75,6 +81,7 @@ class Applied:
     last: str = ""
     drift: tuple[Difference, ...] | None = None
     theirs: ToolsPast | None = None
+    stands: bool = False
 
 
 def status(root: Path, *, target: str = PRODUCTION, needs: str | None = None) -> StatusReport:
@@ -91,7 +98,7 @@ def status(root: Path, *, target: str = PRODUCTION, needs: str | None = None) ->
         evidence = _by_evidence(repository, config)
         told = any(os.environ.get(name) for name in required(config.target))
         applied = _by_production(repository, config) if told else evidence
-        unknown = tuple(_nothing_known(config, fetch_fix(repository)))
+        unknown = tuple(_nothing_known(config, applied, fetch_fix(repository)))
         if needed is not None:
             return _deployment(needed, applied, unknown)
         return _report(repository, config, applied, evidence, unknown)
@@ -144,6 +151,7 @@ def _by_production(repository: Repository, config: Config) -> Applied:
             drift = _drift(config, connection)
             known = rows or last
             theirs = None if known else tools_past(config, ProjectFiles(config.root), connection)
+            stands = not known and theirs is None and holds_tables(connection)
         except psycopg.errors.InsufficientPrivilege as error:
             raise ProofFailed(
                 f"{address.user} may not read the history: {error.diag.message_primary}",
@@ -162,6 +170,7 @@ def _by_production(repository: Repository, config: Config) -> Applied:
         files=applied_files(rows),
         last=f"run {last.run} at {last.at} by {last.by}, commit {last.commit[:12]}" if last else "",
         drift=drift,
+        stands=stands,
     )
 
 
@@ -201,8 +210,11 @@ def _deployment(needed: NeededFiles, applied: Applied, unknown: Sequence[str]) -
     return StatusReport(lines=tuple(lines), good=False)
 
 
-def _nothing_known(config: Config, fetch: str) -> Iterator[str]:
+def _nothing_known(config: Config, applied: Applied, fetch: str) -> Iterator[str]:
     yield "no promotion is on record there"
+    if applied.stands and not config.baseline:
+        yield f"  tables {FOUND}"
+        yield f"  fix: {FIX}: {config.target.promotion} --hk-baseline=VERSION"
     yield f"  where one was made in another clone, fetch its evidence: {fetch}"
     if config.baseline:
         yield (

@@ -196,3 +196,34 @@ def test_what_moves_by_itself_meanwhile(two: Two) -> None:
     assert two.unlike(NOTHING, moving, before=NOTHING, past=here, may_move=reason) == ()
     (unlike,) = two.unlike(NOTHING, "ALTER ROLE hk_same_here CONNECTION LIMIT 4;", before=NOTHING)
     assert unlike.name == "limits of role hk_same_here"
+
+
+EACH_TENANT = """
+DO $$
+DECLARE tenant text;
+BEGIN
+    FOR tenant IN
+        SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname LIKE 'tenant\\_%' ORDER BY 1
+    LOOP
+        EXECUTE format('ALTER TABLE %I.bill ADD COLUMN note text', tenant);
+    END LOOP;
+END $$;
+"""
+
+
+def test_a_tenant_that_was_made_since_the_copy_is_refused_where_the_batch_changes_it(
+    two: Two,
+) -> None:
+    """It may come and go, and what is made of it was tried nowhere."""
+    one, another = (
+        f"CREATE SCHEMA {name}; CREATE TABLE {name}.bill (id int);"
+        for name in ("tenant_a", "tenant_b")
+    )
+    likes = {"schemas like tenant_a": "one a tenant"}
+    unlike = two.unlike(
+        EACH_TENANT, EACH_TENANT, before=one, past=f"{one}{another}", may_move=likes
+    )
+    assert ("column tenant_b.bill.note", "left as it was") in [
+        (each.name, each.copy) for each in unlike
+    ]
+    assert not [each.name for each in unlike if "tenant_a" in each.name]

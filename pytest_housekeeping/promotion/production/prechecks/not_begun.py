@@ -18,23 +18,28 @@ SELECT EXISTS (
                         WHERE d.objid = c.oid AND d.deptype = 'e')
 )
 """
+FOUND = "stand in this database, and nothing is on record that has made them"
+FIX = (
+    "where the first of these files have made them: --hk-baseline=VERSION records those up to that"
+    " version, and runs none of them"
+)
 
 
 def history_not_begun(context: RunContext, connection: LentConnection) -> Iterator[Finding]:
     """Nothing is on record here, and tables stand that somebody has made."""
     if context.plan.past or context.plan.theirs or context.options.records_only:
         return
-    if _holds_tables(connection):
+    if holds_tables(connection):
         yield Finding(
             rule="history-not-begun",
             level=Level.WARNING,
             object="tables",
-            detail="stand in this database, and nothing is on record that has made them",
-            fix="where the first of these files have made them: --hk-baseline=VERSION records those"
-            " up to that version, and runs none of them",
+            detail=FOUND,
+            fix=FIX,
         )
 
 
-def _holds_tables(connection: LentConnection) -> bool:
+def holds_tables(connection: LentConnection) -> bool:
+    """Whether there is a table of anybody's but of an extension."""
     row = connection.execute(_TABLES).fetchone()
     return bool(row and row[0])
