@@ -19,7 +19,7 @@ _TOOLS = tuple(
         ("Laravel", r"database/migrations/\d{4}_\d\d_\d\d_\d+_\w+\.php"),
         ("Entity Framework", r"Migrations/\d{14}_\w+\.cs"),
         ("Liquibase", r"(?:[\w-]+\.)?changelog[\w.-]*\.(?:xml|ya?ml|json)"),
-        ("Knex, TypeORM or Sequelize", r"migrations?/\d+[-_][\w-]+\.[cm]?[jt]s"),
+        ("Knex, TypeORM, Sequelize or Kysely", r"migrations?/\d+[-_][\w-]+\.[cm]?[jt]s"),
     )
 )
 

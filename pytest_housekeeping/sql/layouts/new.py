@@ -151,7 +151,9 @@ def _next(versions: Sequence[str], *, stamps: bool, width: int = _WIDTH) -> str:
         return _now(_STAMP) if stamps else f"{1:0{width}}"
     highest = max(versions, key=version_key)
     if len(highest) >= _TIME and highest.isdecimal():
-        return _now(_STAMP)
+        # Some count on behind the second; and a version may be of a day to come.
+        now = _now(_STAMP).ljust(len(highest), "0")
+        return now if int(now) > int(highest) else str(int(highest) + 1)
     digits = re.split(r"\D", highest)[0]
     return f"{int(digits) + 1:0{len(digits)}}"
 

@@ -15,6 +15,7 @@ GOOSE = "-- +goose Up\nSELECT 1;\n-- +goose Down\n"
 MIGRATE = "-- +migrate Up\nSELECT 1;\n-- +migrate Down\n"
 TERN = "SELECT 1;\n---- create above / drop below ----\n"
 NODE = "-- Up Migration\nSELECT 1;\n-- Down Migration\n"
+WAYS = ("up", "down")
 STAMP = r"20\d{12}"
 DASHED = r"20\d\d-\d\d-\d\d-\d{6}"
 
@@ -36,6 +37,9 @@ DASHED = r"20\d\d-\d\d-\d\d-\d{6}"
         ("db/009_a.sql", TERN, ["db/010_x.sql"]),
         ("db/1704067200000_a.sql", NODE, [r"db/\d{13}_x.sql"]),
         ("db/000009_a.up.sql", "", ["db/000010_x.up.sql", "db/000010_x.down.sql"]),
+        # As pop counts on behind the second, and as a hand has dated it.
+        ("db/20240101000000000001_a.up.sql", "", [rf"db/{STAMP}0{{6}}_x.{w}.sql" for w in WAYS]),
+        ("db/20990101000000_a.up.sql", "", [f"db/20990101000001_x.{way}.sql" for way in WAYS]),
         ("supabase/migrations/20240101000000_a.sql", "", [rf"supabase/migrations/{STAMP}_x.sql"]),
         (
             "migrations/2024-01-01-000000_a/up.sql",

@@ -320,7 +320,7 @@ def test_names_without_a_number_are_told(tmp_path: Path) -> None:
         ("database/migrations/2024_01_01_000000_a.php", "Laravel"),
         ("Shop/Migrations/20240101000000_A.cs", "Entity Framework"),
         ("src/main/resources/db/changelog/db.changelog-master.xml", "Liquibase"),
-        ("src/migrations/1704067200000-A.ts", "Knex, TypeORM or Sequelize"),
+        ("src/migrations/1704067200000-A.ts", "Knex, TypeORM, Sequelize or Kysely"),
         ("a/CHANGELOG.md", ""),
         ("tests/migrations/0001_initial.py", ""),
     ],
