@@ -3,6 +3,8 @@
 Each planted case is shown to leak by acting as the application, before any rule is asked; each
 sound one looks like one of them."""
 
+from dataclasses import replace
+
 from support.doors import acting, connecting, side_doors, ways_in
 from support.doors.ground import (
     ACTS,
@@ -18,9 +20,9 @@ from support.doors.ground import (
     Sound,
 )
 
-_KINDS = (acting, ways_in, connecting, side_doors)
-DOORS = tuple(door for kind in _KINDS for door in kind.DOORS)
-SOUND = tuple(sound for kind in _KINDS for sound in kind.SOUND)
+_KINDS = ((ACTS, acting), (WAYS, ways_in), (CONNECTS, connecting), (SIDE, side_doors))
+DOORS = tuple(replace(door, kind=kind) for kind, module in _KINDS for door in module.DOORS)
+SOUND = tuple(replace(sound, kind=kind) for kind, module in _KINDS for sound in module.SOUND)
 
 __all__ = [
     "ACTS",

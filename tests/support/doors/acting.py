@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from support.doors.ground import (
-    ACTS,
     ALL_NOTES,
     CHANGED,
     DEFINER,
@@ -28,7 +27,6 @@ MEMBERS_OPEN = "CREATE POLICY fill ON desk.member TO desk_fill USING (true);"
 
 DOORS: tuple[Door, ...] = (
     Door(
-        kind=ACTS,
         title="the policy of a backfill was left over, and a function runs as its role",
         sql=FILL + as_filler(READ_ALL),
         attack=SEE_F,
@@ -36,7 +34,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="the owner of a forced table gave itself a policy",
         sql="CREATE POLICY mine ON desk.note TO hk_migrator USING (true);" + ALL_NOTES,
         attack=SEE_F,
@@ -44,7 +41,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="a trigger runs as the role that filled the table",
         sql=FILL + STAMP.format("desk.stamp()") + "ALTER FUNCTION desk.stamp() OWNER TO desk_fill;"
         "CREATE TRIGGER stamp BEFORE INSERT ON desk.note FOR EACH ROW EXECUTE FUNCTION "
@@ -55,7 +51,6 @@ DOORS: tuple[Door, ...] = (
         object="stamp ON desk.note",
     ),
     Door(
-        kind=ACTS,
         title="a rule changes other rows of its own table, as its forced owner",
         sql="CREATE POLICY mine ON desk.note TO hk_migrator USING (true);"
         "CREATE RULE touch AS ON INSERT TO desk.note"
@@ -66,7 +61,6 @@ DOORS: tuple[Door, ...] = (
         object="touch ON desk.note",
     ),
     Door(
-        kind=ACTS,
         title="a rule DO ALSO behind a security_invoker view",
         sql="CREATE POLICY mine ON desk.note TO hk_migrator USING (true);"
         "CREATE TABLE public.ask (title text); GRANT INSERT ON public.ask TO desk_app;"
@@ -81,7 +75,6 @@ DOORS: tuple[Door, ...] = (
         object="tell ON desk.v",
     ),
     Door(
-        kind=ACTS,
         title="the policy is for a group of the function's owner",
         sql="CREATE ROLE desk_staff; GRANT desk_staff TO desk_fill;"
         "CREATE POLICY staff ON desk.note TO desk_staff USING (true);" + as_filler(READ_ALL),
@@ -90,7 +83,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="the owner's policy asks for a property of the row alone",
         sql="CREATE POLICY fill ON desk.note TO desk_fill USING (NOT gone);" + as_filler(READ_ALL),
         attack=SEE_F,
@@ -98,7 +90,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="the owner's policy asks for the session alone",
         sql="CREATE POLICY fill ON desk.note TO desk_fill USING (CURRENT_USER = 'desk_fill');"
         + as_filler(READ_ALL),
@@ -107,7 +98,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="a procedure changes the rows of everybody",
         sql=FILL + "CREATE PROCEDURE desk.f() LANGUAGE sql SECURITY DEFINER SET search_path = ''"
         " AS 'UPDATE desk.note SET gone = true'; REVOKE ALL ON PROCEDURE desk.f() FROM PUBLIC;"
@@ -119,7 +109,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="the function reads through a helper that runs as its caller",
         sql=FILL
         + "CREATE FUNCTION desk.helper() RETURNS SETOF text LANGUAGE sql SET search_path = ''"
@@ -129,7 +118,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="the statement is put together at run time",
         sql=FILL
         + as_filler(
@@ -141,7 +129,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="the body is stored parsed",
         sql=FILL + "CREATE FUNCTION desk.f() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER"
         " SET search_path = '' BEGIN ATOMIC SELECT n.title FROM desk.note AS n; END;"
@@ -153,7 +140,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="the policy left over is for DELETE",
         sql="CREATE POLICY fill ON desk.note FOR DELETE TO desk_fill USING (true);"
         + as_filler("DELETE FROM desk.note", returns="void"),
@@ -163,7 +149,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="the function reads by a view of its owner",
         sql=FILL + "CREATE VIEW desk.v WITH (security_invoker) AS SELECT title FROM desk.note;"
         "GRANT SELECT ON desk.v TO desk_fill;" + as_filler("SELECT v.title FROM desk.v AS v"),
@@ -172,7 +157,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="the policy of all has a way round for the role that fills",
         sql="ALTER POLICY own ON desk.note TO desk_app, desk_fill"
         " USING (owner = desk.me() OR CURRENT_USER = 'desk_fill');" + as_filler(READ_ALL),
@@ -181,7 +165,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="a helper about membership forgets whose it is asked for",
         sql=MEMBERS_OPEN
         + as_filler(
@@ -195,7 +178,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(integer)",
     ),
     Door(
-        kind=ACTS,
         title="a helper compares the identity in the ON of an outer join",
         sql=FILL
         + as_filler(
@@ -207,7 +189,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=ACTS,
         title="a helper takes the identity from its argument where there is one",
         sql=FILL
         + as_filler(
@@ -222,29 +203,24 @@ DOORS: tuple[Door, ...] = (
 
 SOUND: tuple[Sound, ...] = (
     Sound(
-        kind=ACTS,
         title="the policy of a backfill was left over, and nothing runs as its role",
         sql=FILL,
     ),
     Sound(
-        kind=ACTS,
         title="a function runs as a role whose policy compares the identity",
         sql=_OWN_FILL + as_filler(READ_ALL),
     ),
     Sound(
-        kind=ACTS,
         title="a function runs as the role that filled the table, and only its owner may call it",
         sql=FILL + as_filler(READ_ALL) + "REVOKE ALL ON FUNCTION desk.f() FROM desk_app;",
     ),
     Sound(
-        kind=ACTS,
         title="a function runs as the role that filled the table, and reads another one",
         sql=FILL
         + _OWN_FILL.replace("POLICY fill ON desk.note", "POLICY own_too ON desk.note")
         + as_filler("SELECT m.team::text FROM desk.member AS m -- as a note would say"),
     ),
     Sound(
-        kind=ACTS,
         title="a trigger writes what happened into a log, where its owner may only add",
         sql="CREATE TABLE desk.log (id integer GENERATED ALWAYS AS IDENTITY, owner integer NOT "
         "NULL,"
@@ -262,23 +238,19 @@ SOUND: tuple[Sound, ...] = (
         "CREATE TRIGGER keep AFTER INSERT ON desk.note FOR EACH ROW EXECUTE FUNCTION desk.keep();",
     ),
     Sound(
-        kind=ACTS,
         title="the policy is open, and a restrictive one beside it compares the identity",
         sql=FILL + "CREATE POLICY own_only ON desk.note AS RESTRICTIVE TO desk_fill USING (owner = "
         "desk.me());" + as_filler(READ_ALL),
     ),
     Sound(
-        kind=ACTS,
         title="the policy is open, and its role was granted nothing on the table",
         sql=FILL + "REVOKE ALL ON desk.note FROM desk_fill;" + as_filler(READ_ALL),
     ),
     Sound(
-        kind=ACTS,
         title="a function of the forced owner, for whom there is no policy",
         sql=ALL_NOTES,
     ),
     Sound(
-        kind=ACTS,
         title="a helper of a role for which the members are open tells of the own membership",
         sql=MEMBERS_OPEN
         + as_filler(
@@ -291,7 +263,6 @@ SOUND: tuple[Sound, ...] = (
         "CREATE POLICY team ON desk.note FOR SELECT TO desk_app USING (desk.f(owner));",
     ),
     Sound(
-        kind=ACTS,
         title="a superuser's helper in PL/pgSQL lists the notes of the own teams",
         sql=MIGHTY.format(
             "CREATE FUNCTION desk.f() RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER"

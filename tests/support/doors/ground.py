@@ -84,9 +84,8 @@ CHANGED = (
 class Door:
     """A planted case. ``attack`` runs as the application acting for person 1 (``who`` is its role);
     the last statement answers true when it has leaked. ``seen`` is asked afterwards by a superuser
-    instead. ``object`` and ``rule`` are what must be found."""
+    instead. ``object`` and ``rule`` are what must be found. Its ``kind`` is that of its module."""
 
-    kind: str
     title: str
     sql: str
     rule: str
@@ -94,6 +93,7 @@ class Door:
     attack: str = ""
     seen: str = ""
     who: str = "desk_app"
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.title}"
@@ -103,9 +103,9 @@ class Door:
 class Sound:
     """What looks like a planted case and is none."""
 
-    kind: str
     title: str
     sql: str
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.title}"

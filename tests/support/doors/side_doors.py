@@ -8,7 +8,6 @@ from support.doors.ground import (
     INBOX,
     MIGHTY,
     PATH,
-    SIDE,
     Door,
     Sound,
 )
@@ -65,14 +64,12 @@ REPLIES_GONE = "SELECT count(*) FILTER (WHERE note IS NOT NULL) < 2 FROM desk.re
 
 DOORS: tuple[Door, ...] = (
     Door(
-        kind=SIDE,
         title="a trigger tells everybody who listens the new row",
         sql=_trigger("PERFORM pg_notify('notes', row_to_json(NEW)::text);"),
         rule=NOTIFY,
         object="desk.tell()",
     ),
     Door(
-        kind=SIDE,
         title="what is told was put together in a variable",
         sql=_trigger(
             "payload := json_build_object('id', NEW.id, 'title', NEW.title);"
@@ -83,21 +80,18 @@ DOORS: tuple[Door, ...] = (
         object="desk.tell()",
     ),
     Door(
-        kind=SIDE,
         title="a column is told",
         sql=_trigger("PERFORM pg_notify('notes', OLD.title || ' is now ' || NEW.title);"),
         rule=NOTIFY,
         object="desk.tell()",
     ),
     Door(
-        kind=SIDE,
         title="NOTIFY is put together at run time",
         sql=_trigger("EXECUTE format('NOTIFY notes, %L', NEW.title);"),
         rule=NOTIFY,
         object="desk.tell()",
     ),
     Door(
-        kind=SIDE,
         title="a function tells what it has read",
         sql="CREATE FUNCTION desk.f() RETURNS void LANGUAGE sql SET search_path = '' AS"
         " 'SELECT pg_notify(''notes'', n::text) FROM desk.note AS n';",
@@ -105,7 +99,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=SIDE,
         title="a function tells a record that it has read",
         sql="CREATE FUNCTION desk.f(wanted integer) RETURNS void LANGUAGE plpgsql SET "
         "search_path = ''"
@@ -115,7 +108,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(integer)",
     ),
     Door(
-        kind=SIDE,
         title="a function takes on whoever its argument says",
         sql=_take("BEGIN PERFORM set_config('desk.me', who::text, true); END"),
         attack=ACT_AS_2,
@@ -123,7 +115,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(integer)",
     ),
     Door(
-        kind=SIDE,
         title="the same in SQL, by number, for the whole session",
         sql=_take("SELECT pg_catalog.set_config('DESK.me', $1::text, false)", "sql", "integer"),
         attack=ACT_AS_2,
@@ -131,7 +122,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(integer)",
     ),
     Door(
-        kind=SIDE,
         title="the same by EXECUTE of SET",
         sql=_take("BEGIN EXECUTE format('SET desk.me = %L', who); END"),
         attack=ACT_AS_2,
@@ -139,7 +129,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(integer)",
     ),
     Door(
-        kind=SIDE,
         title="the argument goes through a variable",
         sql=_take(
             "DECLARE me text := coalesce(who::text, ''); BEGIN"
@@ -150,7 +139,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(integer)",
     ),
     Door(
-        kind=SIDE,
         title="a definer lifts FORCE for as long as it counts",
         sql=_lifts(
             "ALTER TABLE desk.note NO FORCE ROW LEVEL SECURITY;"
@@ -162,7 +150,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=SIDE,
         title="a definer switches row-level security off and on, by EXECUTE",
         sql=_lifts(
             "EXECUTE 'alter table desk.note\n  disable row level security';"
@@ -174,7 +161,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=SIDE,
         title="a definer makes itself a policy",
         sql=_lifts(
             "CREATE POLICY now ON desk.note TO hk_migrator USING (true);"
@@ -186,7 +172,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=SIDE,
         title="a definer grants what it was not granted",
         sql=_lifts("GRANT TRUNCATE ON desk.note TO desk_app; n := 0;"),
         attack="SELECT desk.f(); TRUNCATE desk.note",
@@ -195,7 +180,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=SIDE,
         title="a trigger lifts FORCE",
         sql="CREATE FUNCTION desk.lift() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
         " SET search_path = '' AS $$ BEGIN ALTER TABLE desk.note NO FORCE ROW LEVEL SECURITY;"
@@ -208,7 +192,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.lift()",
     ),
     Door(
-        kind=SIDE,
         title="deleting an own row deletes another's",
         sql=REPLY.format("desk.note", "desk.reply", "ON DELETE CASCADE"),
         attack="DELETE FROM desk.note WHERE owner = 1",
@@ -217,7 +200,6 @@ DOORS: tuple[Door, ...] = (
         object="reply_note ON desk.reply",
     ),
     Door(
-        kind=SIDE,
         title="deleting a row outside empties another's",
         sql="CREATE TABLE public.topic (id integer PRIMARY KEY); INSERT INTO public.topic VALUES "
         "(1);"
@@ -229,7 +211,6 @@ DOORS: tuple[Door, ...] = (
         object="reply_note ON desk.reply",
     ),
     Door(
-        kind=SIDE,
         title="a new key of an own row moves another's",
         sql="ALTER TABLE desk.note ALTER id DROP IDENTITY;"
         + REPLY.format("desk.note", "desk.reply", "ON UPDATE CASCADE"),
@@ -239,28 +220,24 @@ DOORS: tuple[Door, ...] = (
         object="reply_note ON desk.reply",
     ),
     Door(
-        kind=SIDE,
         title="a protected table is published whole",
         sql="CREATE PUBLICATION feed FOR TABLE desk.note;",
         rule=PUBLISHES,
         object="PUBLICATION feed",
     ),
     Door(
-        kind=SIDE,
         title="every table of the schema is published",
         sql=MIGHTY.format("CREATE PUBLICATION feed FOR TABLES IN SCHEMA desk;"),
         rule=PUBLISHES,
         object="PUBLICATION feed",
     ),
     Door(
-        kind=SIDE,
         title="the published rows are chosen by something else than the identity",
         sql="CREATE PUBLICATION feed FOR TABLE desk.note WHERE (NOT gone);",
         rule=PUBLISHES,
         object="PUBLICATION feed",
     ),
     Door(
-        kind=SIDE,
         title="an exclusion constraint tells which values others have",
         sql="ALTER TABLE desk.note ADD at tstzrange; ALTER TABLE desk.note"
         " ADD CONSTRAINT busy EXCLUDE USING gist (at WITH &&); RESET ROLE;"
@@ -273,7 +250,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.busy",
     ),
     Door(
-        kind=SIDE,
         title="a trigger takes on whoever the new row says",
         sql="CREATE FUNCTION desk.become() RETURNS trigger LANGUAGE plpgsql SET search_path = ''"
         " AS $$ BEGIN PERFORM set_config('desk.me', NEW.owner::text, true); RETURN NEW; END $$;"
@@ -285,7 +261,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.become()",
     ),
     Door(
-        kind=SIDE,
         title="the name of the setting is put together",
         sql=_take("BEGIN PERFORM set_config('desk' || '.me', who::text, true); END"),
         attack=ACT_AS_2,
@@ -293,7 +268,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(integer)",
     ),
     Door(
-        kind=SIDE,
         title="a function sets whatever setting its caller names",
         sql=_take("SELECT set_config(name, value, true)", "sql", args="name text, value text"),
         attack="SELECT desk.f('desk.me', '2');"
@@ -302,7 +276,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(text, text)",
     ),
     Door(
-        kind=SIDE,
         title="a trigger hands the row to a helper that tells it",
         sql="CREATE FUNCTION desk.say(what json) RETURNS void LANGUAGE plpgsql SET search_path = ''"
         " AS $$ BEGIN PERFORM pg_notify('notes', what::text); END $$;"
@@ -311,14 +284,12 @@ DOORS: tuple[Door, ...] = (
         object="desk.tell()",
     ),
     Door(
-        kind=SIDE,
         title="the row is told by a record of another name",
         sql=_trigger("r := NEW; PERFORM pg_notify('notes', r.title);", "DECLARE r record;"),
         rule=NOTIFY,
         object="desk.tell()",
     ),
     Door(
-        kind=SIDE,
         title="a definer asks for row security to be off",
         sql=MIGHTY.format(_lifts("PERFORM set_config('row_security', 'off', true);" + COUNT)),
         attack="SELECT desk.f() > 1",
@@ -326,7 +297,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f()",
     ),
     Door(
-        kind=SIDE,
         title="a definer hands its table to the application",
         sql="GRANT CREATE ON SCHEMA desk TO desk_app;"
         + _lifts("EXECUTE 'ALTER TABLE desk.note OWNER TO ' || quote_ident('desk_app'); n := 0;"),
@@ -339,17 +309,14 @@ DOORS: tuple[Door, ...] = (
 
 SOUND: tuple[Sound, ...] = (
     Sound(
-        kind=SIDE,
         title="a trigger tells that something has happened",
         sql=_trigger("PERFORM pg_notify('notes', TG_TABLE_NAME || ':' || TG_OP);"),
     ),
     Sound(
-        kind=SIDE,
         title="a trigger tells the key of the row",
         sql=_trigger("PERFORM pg_notify('notes', NEW.id::text);"),
     ),
     Sound(
-        kind=SIDE,
         title="a trigger tells key and owner, and reads more",
         sql=_trigger(
             "t := NEW.title; IF t <> '' THEN PERFORM pg_notify('notes',"
@@ -358,14 +325,12 @@ SOUND: tuple[Sound, ...] = (
         ),
     ),
     Sound(
-        kind=SIDE,
         title="a function tells what its caller says",
         sql="CREATE FUNCTION desk.f(what text) RETURNS void LANGUAGE plpgsql SET search_path = "
         "'' AS"
         " $$ BEGIN PERFORM pg_notify('jobs', what); NOTIFY jobs; END $$;",
     ),
     Sound(
-        kind=SIDE,
         title="the identity is looked up by a secret",
         sql="CREATE TABLE desk.session (secret text PRIMARY KEY, person integer NOT NULL);"
         "ALTER TABLE desk.session ENABLE ROW LEVEL SECURITY;"
@@ -377,7 +342,6 @@ SOUND: tuple[Sound, ...] = (
         " END $$;",
     ),
     Sound(
-        kind=SIDE,
         title="a function forgets who it acts for",
         sql=_take(
             "BEGIN PERFORM set_config('desk.me', '', true);"
@@ -385,13 +349,11 @@ SOUND: tuple[Sound, ...] = (
         ),
     ),
     Sound(
-        kind=SIDE,
         title="only its owner may call what takes on an identity",
         sql=_take("BEGIN PERFORM set_config('desk.me', who::text, true); END")
         + "REVOKE ALL ON FUNCTION desk.f(integer) FROM PUBLIC;",
     ),
     Sound(
-        kind=SIDE,
         title="a definer closes a new partition",
         sql=_lifts(
             "EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', 'x');"
@@ -400,18 +362,15 @@ SOUND: tuple[Sound, ...] = (
         ),
     ),
     Sound(
-        kind=SIDE,
         title="only the owner may call what switches row-level security off",
         sql=_lifts("ALTER TABLE desk.note NO FORCE ROW LEVEL SECURITY;" + COUNT)
         + "REVOKE ALL ON FUNCTION desk.f() FROM desk_app;",
     ),
     Sound(
-        kind=SIDE,
         title="the published rows are those of one person",
         sql="CREATE PUBLICATION feed FOR TABLE desk.note WHERE (owner = 1);",
     ),
     Sound(
-        kind=SIDE,
         title="a key that holds the identity, with a cascade",
         sql="ALTER TABLE desk.note ADD UNIQUE (owner, id);"
         "CREATE TABLE desk.reply (owner int NOT NULL, note int,"
@@ -422,13 +381,11 @@ SOUND: tuple[Sound, ...] = (
         "GRANT SELECT, INSERT, DELETE ON desk.reply TO desk_app",
     ),
     Sound(
-        kind=SIDE,
         title="an exclusion constraint within each person's own",
         sql="ALTER TABLE desk.note ADD at tstzrange; ALTER TABLE desk.note ADD EXCLUDE USING gist"
         " (int4range(owner, owner, '[]') WITH =, at WITH &&)",
     ),
     Sound(
-        kind=SIDE,
         title="what is told is put together of keys, behind a record and a sub-select",
         sql=_trigger(
             "IF TG_OP = 'DELETE' THEN r := OLD; ELSE r := NEW; END IF;"
@@ -440,7 +397,6 @@ SOUND: tuple[Sound, ...] = (
         ),
     ),
     Sound(
-        kind=SIDE,
         title="teams and their tasks go by one helper, and a task goes with its team",
         sql="CREATE TABLE desk.team (id integer PRIMARY KEY, name text);"
         "CREATE TABLE desk.task (id integer PRIMARY KEY, team_id integer NOT NULL"
@@ -457,7 +413,6 @@ SOUND: tuple[Sound, ...] = (
         "GRANT SELECT, INSERT, UPDATE, DELETE ON desk.team, desk.task TO desk_app;",
     ),
     Sound(
-        kind=SIDE,
         title="a definer speaks of grants and policies in its messages",
         sql=_lifts(
             "SET LOCAL row_security = on; IF n > 1 THEN RAISE EXCEPTION"

@@ -11,7 +11,6 @@ from support.doors.ground import (
     MIGHTY,
     STAMP,
     TRIGGER,
-    WAYS,
     Door,
     Sound,
 )
@@ -39,7 +38,6 @@ OFFICE_TITLE = (
 
 DOORS: tuple[Door, ...] = (
     Door(
-        kind=WAYS,
         title="an INSTEAD OF trigger of a view runs as a superuser",
         sql="CREATE VIEW desk.v WITH (security_invoker) AS SELECT id, owner, title FROM desk.note;"
         "GRANT SELECT, INSERT ON desk.v TO desk_app;"
@@ -56,7 +54,6 @@ DOORS: tuple[Door, ...] = (
         object="instead ON desk.v",
     ),
     Door(
-        kind=WAYS,
         title="an INSTEAD OF trigger of a view outside runs as the role that filled the table",
         sql=FILL
         + "CREATE VIEW public.v AS SELECT 1 AS id; GRANT DELETE, SELECT ON public.v TO desk_app;"
@@ -71,7 +68,6 @@ DOORS: tuple[Door, ...] = (
         object="instead ON public.v",
     ),
     Door(
-        kind=WAYS,
         title="the transition function of an aggregate runs as a superuser",
         sql=MIGHTY.format(
             "CREATE FUNCTION desk.step(text, integer) RETURNS text LANGUAGE sql SECURITY DEFINER"
@@ -84,7 +80,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.step(text, integer)",
     ),
     Door(
-        kind=WAYS,
         title="the final function of an aggregate runs as the role that filled the table",
         sql=FILL + "CREATE FUNCTION hidden.last(integer) RETURNS text LANGUAGE sql SECURITY DEFINER"
         " SET search_path = '' AS 'SELECT string_agg(title, '','') FROM desk.note';"
@@ -97,7 +92,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.last(integer)",
     ),
     Door(
-        kind=WAYS,
         title="an operator calls a function of a schema that the application cannot enter",
         sql=MIGHTY.format(
             TAKEN + "CREATE OPERATOR desk.!! (FUNCTION = hidden.free, RIGHTARG = text);"
@@ -107,7 +101,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.free(text)",
     ),
     Door(
-        kind=WAYS,
         title="a cast calls a function of a schema that the application cannot enter",
         sql=MIGHTY.format(
             "CREATE TYPE desk.guess AS (title text);"
@@ -121,7 +114,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.as_guess(integer)",
     ),
     Door(
-        kind=WAYS,
         title="the CHECK of a domain asks all rows",
         sql=MIGHTY.format(
             TAKEN + "CREATE DOMAIN desk.new_title AS text CHECK (hidden.free(VALUE));"
@@ -132,7 +124,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.free(text)",
     ),
     Door(
-        kind=WAYS,
         title="the CHECK of a table asks all rows",
         sql=INBOX
         + MIGHTY.format(TAKEN + "ALTER TABLE public.inbox ADD CHECK (hidden.free(title));"),
@@ -143,7 +134,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.free(text)",
     ),
     Door(
-        kind=WAYS,
         title="a default reads all rows",
         sql=INBOX
         + MIGHTY.format(
@@ -155,7 +145,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.titles()",
     ),
     Door(
-        kind=WAYS,
         title="a security_invoker view calls a function of a hidden schema",
         sql=MIGHTY.format(EVERYTHING)
         + "CREATE VIEW desk.v WITH (security_invoker) AS SELECT hidden.titles() AS titles;"
@@ -165,7 +154,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.titles()",
     ),
     Door(
-        kind=WAYS,
         title="an event trigger runs as a superuser for whoever makes a temporary table",
         sql="RESET ROLE;"
         + INBOX
@@ -180,7 +168,6 @@ DOORS: tuple[Door, ...] = (
         object="EVENT TRIGGER watch",
     ),
     Door(
-        kind=WAYS,
         title="a trigger of a table outside runs as a superuser",
         sql=INBOX
         + MIGHTY.format(
@@ -193,7 +180,6 @@ DOORS: tuple[Door, ...] = (
         object="stamp ON public.inbox",
     ),
     Door(
-        kind=WAYS,
         title="RETURN QUERY EXECUTE of what its caller says, in a function of the tables' owner",
         sql="CREATE FUNCTION desk.f(wanted text) RETURNS SETOF text LANGUAGE plpgsql"
         " SECURITY DEFINER SET search_path = '' AS $$ BEGIN RETURN QUERY EXECUTE"
@@ -206,7 +192,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(text)",
     ),
     Door(
-        kind=WAYS,
         title="OPEN FOR EXECUTE of what its caller says",
         sql="CREATE FUNCTION desk.f(wanted text) RETURNS text LANGUAGE plpgsql"
         " SECURITY DEFINER SET search_path = '' AS $$ DECLARE c refcursor; found text;"
@@ -219,7 +204,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(text)",
     ),
     Door(
-        kind=WAYS,
         title="EXECUTE of a text that was put together in a variable",
         sql="CREATE FUNCTION desk.f(wanted text) RETURNS void LANGUAGE plpgsql"
         " SECURITY DEFINER SET search_path = '' AS $$ DECLARE command text;"
@@ -234,7 +218,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(text)",
     ),
     Door(
-        kind=WAYS,
         title="FOR IN EXECUTE with the argument's place in the text, in a procedure",
         sql="CREATE PROCEDURE desk.f(wanted text, INOUT told text) LANGUAGE plpgsql"
         " SECURITY DEFINER SET search_path = '' AS $$ DECLARE r record;"
@@ -249,7 +232,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.f(text, text)",
     ),
     Door(
-        kind=WAYS,
         title="the WHEN of a trigger asks all rows",
         sql=INBOX + "CREATE FUNCTION desk.stop() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE unique_violation; END $$;"
@@ -264,7 +246,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.free(text)",
     ),
     Door(
-        kind=WAYS,
         title="a function whose body is stored parsed calls one of a hidden schema",
         sql=MIGHTY.format(EVERYTHING)
         + "CREATE FUNCTION desk.f() RETURNS text LANGUAGE sql BEGIN ATOMIC"
@@ -274,7 +255,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.titles()",
     ),
     Door(
-        kind=WAYS,
         title="the application owns the function of an operator that a policy uses",
         sql=MIGHTY.format(
             "CREATE SCHEMA own AUTHORIZATION desk_app; CREATE FUNCTION own.same(integer, integer)"
@@ -290,7 +270,6 @@ DOORS: tuple[Door, ...] = (
         object="own.same(integer, integer)",
     ),
     Door(
-        kind=WAYS,
         title="an aggregate of the application is made of another application's function",
         sql=OFFICE_STEP
         + "CREATE AGGREGATE desk.total(integer) (SFUNC = office.step, STYPE = text);",
@@ -299,7 +278,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.total(integer)",
     ),
     Door(
-        kind=WAYS,
         title="an operator of the application calls into another application's schema",
         sql=OFFICE_TITLE + "CREATE OPERATOR desk.!! (FUNCTION = office.title, RIGHTARG = integer);",
         attack="SELECT (OPERATOR(desk.!!) 1) = 'theirs'",
@@ -307,7 +285,6 @@ DOORS: tuple[Door, ...] = (
         object="desk.!!(NONE,integer)",
     ),
     Door(
-        kind=WAYS,
         title="a cast to a type of the application reads another application's table",
         sql=OFFICE_TITLE.replace("RETURNS text", "RETURNS desk.told")
         .replace("$$ SELECT p.title", "$$ SELECT ROW(p.title)::desk.told")
@@ -318,7 +295,6 @@ DOORS: tuple[Door, ...] = (
         object="(integer AS desk.told)",
     ),
     Door(
-        kind=WAYS,
         title="a default of the application's table reads another application's table",
         sql=OFFICE_TITLE
         + "CREATE TABLE desk.ask (id integer, answer text DEFAULT office.title(1));"
@@ -329,7 +305,6 @@ DOORS: tuple[Door, ...] = (
         object="for desk.ask.answer",
     ),
     Door(
-        kind=WAYS,
         title="an operator of the application calls into a hidden schema, and that into another's",
         sql=OFFICE_TITLE.replace("office.title", "hidden.title")
         + "CREATE OPERATOR desk.!! (FUNCTION = hidden.title, RIGHTARG = integer);",
@@ -338,7 +313,6 @@ DOORS: tuple[Door, ...] = (
         object="hidden.title(integer)",
     ),
     Door(
-        kind=WAYS,
         title="an INSTEAD OF trigger of the application's view writes another application's table",
         sql="CREATE VIEW desk.v AS SELECT 1 AS id; GRANT INSERT ON desk.v TO desk_app;"
         "CREATE FUNCTION office.keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
@@ -354,7 +328,6 @@ DOORS: tuple[Door, ...] = (
 
 SOUND: tuple[Sound, ...] = (
     Sound(
-        kind=WAYS,
         title="an INSTEAD OF trigger runs as whoever asks",
         sql="CREATE VIEW desk.v WITH (security_invoker) AS SELECT id, owner, title FROM desk.note;"
         "GRANT SELECT, INSERT ON desk.v TO desk_app;"
@@ -364,7 +337,6 @@ SOUND: tuple[Sound, ...] = (
         " FOR EACH ROW EXECUTE FUNCTION desk.instead();",
     ),
     Sound(
-        kind=WAYS,
         title="aggregate, operator, cast and domain call functions that run as whoever asks",
         sql="CREATE FUNCTION desk.step(integer, integer) RETURNS integer LANGUAGE sql IMMUTABLE"
         " AS 'SELECT greatest($1, $2)';"
@@ -377,14 +349,12 @@ SOUND: tuple[Sound, ...] = (
         "CREATE DOMAIN desk.small AS integer CHECK (desk.step(VALUE, 9) = 9);",
     ),
     Sound(
-        kind=WAYS,
         title="an event trigger tells the API to read its schema again",
         sql="RESET ROLE; CREATE FUNCTION hidden.reload() RETURNS event_trigger LANGUAGE plpgsql AS"
         " $$ BEGIN NOTIFY pgrst, 'reload schema'; END $$;"
         "CREATE EVENT TRIGGER reload ON ddl_command_end EXECUTE FUNCTION hidden.reload();",
     ),
     Sound(
-        kind=WAYS,
         title="a definer puts names and values into its statement by %I, %L and USING",
         sql="CREATE FUNCTION desk.f(wanted text, sorted text) RETURNS SETOF text LANGUAGE plpgsql"
         " SECURITY DEFINER SET search_path = '' AS $$ DECLARE command text; BEGIN"
@@ -396,7 +366,6 @@ SOUND: tuple[Sound, ...] = (
         "GRANT EXECUTE ON FUNCTION desk.f(text, text) TO desk_app;",
     ),
     Sound(
-        kind=WAYS,
         title="a definer puts a number into its statement",
         sql="CREATE FUNCTION desk.f(many integer) RETURNS SETOF text LANGUAGE plpgsql"
         " SECURITY DEFINER SET search_path = '' AS $$ BEGIN\n-- hk: reaches desk.note -- and no "
