@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from support.proof_ground import (
     ANNA,
     AS_ANNA,
@@ -49,28 +51,26 @@ GIVE_AWAY = "UPDATE hall.note SET owner = 2"
 
 
 def planted(
-    kind: str, name: str, sql: str, attack: str = READ_2, rows: str = NOTES, **others: object
+    name: str, sql: str, attack: str = READ_2, rows: str = NOTES, **others: object
 ) -> Planted:
-    return Planted(kind=kind, name=name, sql=sql, attack=attack, rows=rows, **others)  # type: ignore[arg-type]
+    return Planted(name=name, sql=sql, attack=attack, rows=rows, **others)  # type: ignore[arg-type]
 
 
 def near(name: str, condition: str, other: str, before: str = "") -> Planted:
     """The organisation ``blue-harbour`` sees the row of another whose name is close to it."""
     rows = f"INSERT INTO hall.note VALUES (2, '{other}');"
     sql = before + table("note", ORG_NOTE, condition)
-    return planted("nearly", name, sql, READ_2, rows, acting=AS_BLUE)
+    return planted(name, sql, READ_2, rows, acting=AS_BLUE)
 
 
 SHARED = NOTE + ", shared boolean NOT NULL DEFAULT false"
 HANDED = (
     planted(
-        "handed",
         "the check has a way round",
         table("note", SHARED, f"USING (owner = {ME}) WITH CHECK (owner = {ME} OR shared)"),
         f"{GIVE_AWAY}, shared = true",
     ),
     planted(
-        "handed",
         "a transfer to anybody",
         table(
             "note",
@@ -81,7 +81,6 @@ HANDED = (
         f"{GIVE_AWAY}, kind = 'transfer'",
     ),
     planted(
-        "handed",
         "any owner that there is",
         table(
             "note",
@@ -92,7 +91,6 @@ HANDED = (
         f"{GIVE_AWAY}",
     ),
     planted(
-        "handed",
         "a function asks for less",
         "CREATE FUNCTION hall.may_write(p integer) RETURNS boolean LANGUAGE plpgsql STABLE AS"
         " $$ BEGIN RETURN p IS NOT NULL AND auth.me() IS NOT NULL; END $$;"
@@ -100,7 +98,6 @@ HANDED = (
         f"{GIVE_AWAY}",
     ),
     planted(
-        "handed",
         "OR where USING has AND",
         table(
             "note",
@@ -112,7 +109,6 @@ HANDED = (
         acting={"app.me": "1", **AS_BLUE},
     ),
     planted(
-        "handed",
         "a line to another's order",
         ORDERS
         + table(
@@ -125,7 +121,6 @@ HANDED = (
         LINES,
     ),
     planted(
-        "handed",
         "by a policy beside",
         table(
             "note",
@@ -136,7 +131,6 @@ HANDED = (
         f"{GIVE_AWAY}",
     ),
     planted(
-        "handed",
         "the owner's case is looked at",
         table(
             "note",
@@ -150,20 +144,17 @@ HANDED = (
 SUPPORT = "current_setting('app.support', true) = 'on'"
 SECOND_SETTING = (
     planted(
-        "second setting",
         "inline",
         table("note", NOTE, f"owner = {ME} OR {SUPPORT}"),
         acting={"app.me": "1", "app.support": "on"},
     ),
     planted(
-        "second setting",
         "in a function",
         f"CREATE FUNCTION hall.helps() RETURNS boolean LANGUAGE sql STABLE RETURN {SUPPORT};"
         + table("note", NOTE, f"owner = {ME} OR hall.helps()"),
         acting={"app.me": "1", "app.support": "on"},
     ),
     planted(
-        "second setting",
         "in a function's function, in PL/pgSQL",
         f"CREATE FUNCTION hall.helps() RETURNS boolean LANGUAGE plpgsql STABLE AS"
         f" $$ BEGIN IF {SUPPORT} THEN RETURN true; END IF; RETURN false; END $$;"
@@ -172,14 +163,12 @@ SECOND_SETTING = (
         acting={"app.me": "1", "app.support": "on"},
     ),
     planted(
-        "second setting",
         "in a definer",
         definer("sees(p integer)", "boolean", f"SELECT p = auth.me() OR {SUPPORT}")
         + table("note", NOTE, "hall.sees(owner)"),
         acting={"app.me": "1", "app.support": "on"},
     ),
     planted(
-        "second setting",
         "takes the place of the first",
         table(
             "note",
@@ -189,19 +178,16 @@ SECOND_SETTING = (
         acting={"app.me": "1", "app.as": "2"},
     ),
     planted(
-        "second setting",
         "one of PostgreSQL's own",
         table("note", NOTE, f"owner = {ME} OR current_setting('application_name') = 'office'"),
         acting={"app.me": "1", "application_name": "office"},
     ),
     planted(
-        "second setting",
         "named by the row",
         table("note", NOTE, f"owner = {ME} OR current_setting('app.' || title, true) = 'on'"),
         acting={"app.me": "1", "app.theirs": "on"},
     ),
     planted(
-        "second setting",
         "read from a view of settings",
         table(
             "note",
@@ -212,21 +198,18 @@ SECOND_SETTING = (
         acting={"app.me": "1", "application_name": "office"},
     ),
     planted(
-        "second setting",
         "a claim that nobody named",
         table("note", UID_NOTE, f"owner = {UID} OR (auth.jwt() ->> 'is_admin')::boolean"),
         rows=UID_NOTES,
         acting={"request.jwt.claims": '{"is_admin": true}'},
     ),
     planted(
-        "second setting",
         "a claim that users edit",
         table("note", ORG_NOTE, "org = (auth.jwt() -> 'user_metadata' ->> 'org')"),
         rows="INSERT INTO hall.note VALUES (2, 'red');",
         acting={"request.jwt.claims": '{"user_metadata": {"org": "red"}}'},
     ),
     planted(
-        "second setting",
         "in the check alone",
         table("note", NOTE, f"USING (owner = {ME}) WITH CHECK (owner = {ME} OR {SUPPORT})"),
         f"{GIVE_AWAY}",
@@ -267,46 +250,38 @@ NEARLY = (
         " RETURN regexp_replace(lower($1), '[^a-z]', '', 'g');",
     ),
     planted(
-        "nearly",
         "remainder",
         table("note", NOTE, f"owner % 1000 = {ME} % 1000"),
         rows="INSERT INTO hall.note VALUES (2, 1001, '');",
     ),
     planted(
-        "nearly",
         "no more than",
         table("note", NOTE, f"owner <= {ME}"),
         rows="INSERT INTO hall.note VALUES (2, 0, '');",
     ),
     planted(
-        "nearly",
         "the beginning of a uuid",
         table("note", UID_NOTE, f"left(owner::text, 8) = left({UID}::text, 8)"),
         rows="INSERT INTO hall.note VALUES (2, 'aaaaaaaa-1111-4111-8111-111111111111');",
         acting=AS_ANNA,
     ),
     planted(
-        "nearly",
         "until a date",
         table("note", NOTE, f"owner = {ME} OR now() < '2100-01-01'"),
     ),
     planted(
-        "nearly",
         "from this machine",
         table("note", NOTE, f"owner = {ME} OR inet_client_addr() IS NULL"),
     ),
     planted(
-        "nearly",
         "for some sessions",
         table("note", NOTE, f"owner = {ME} OR pg_backend_pid() % 2 IN (0, 1)"),
     ),
     planted(
-        "nearly",
         "by the one who logged in",
         table("note", NOTE, f"owner = {ME} OR session_user <> 'hall_app'"),
     ),
     planted(
-        "nearly",
         "written under a name alike",
         table("note", ORG_NOTE, f"USING (org = {ORG}) WITH CHECK (upper(org) = upper({ORG}))"),
         "INSERT INTO hall.note VALUES (3, 'Blue-Harbour')",
@@ -317,14 +292,12 @@ NEARLY = (
 
 CLAIMED = (
     planted(
-        "claims",
         "nobody is everybody",
         table("note", UID_NOTE, f"owner = coalesce({UID}, owner)"),
         rows=UID_NOTES,
         acting=AS_NOBODY,
     ),
     planted(
-        "claims",
         "nobody owns what nobody owns",
         table(
             "note",
@@ -335,28 +308,24 @@ CLAIMED = (
         acting=AS_NOBODY,
     ),
     planted(
-        "claims",
         "open where the claim is missing",
         table("note", UID_NOTE, f"owner = {UID} OR (auth.jwt() IS NOT NULL AND {UID} IS NULL)"),
         rows=UID_NOTES,
         acting=AS_NOBODY,
     ),
     planted(
-        "claims",
         "whoever is logged in",
         table("note", UID_NOTE, f"{UID} IS NOT NULL"),
         rows=UID_NOTES,
         acting=AS_ANNA,
     ),
     planted(
-        "claims",
         "whoever is logged in, by a column that is always there",
         table("note", UID_NOTE, f"{UID} IS NOT NULL AND owner IS NOT NULL"),
         rows=UID_NOTES,
         acting=AS_ANNA,
     ),
     planted(
-        "claims",
         "written in another's name",
         table(
             "note", UID_NOTE, f"FOR SELECT USING (owner = {UID})", f"WITH CHECK ({UID} <> owner)"
@@ -366,21 +335,18 @@ CLAIMED = (
         acting=AS_ANNA,
     ),
     planted(
-        "claims",
         "an organisation whose name is in the list as a text",
         table("note", ORG_NOTE, "strpos(auth.jwt() ->> 'orgs', org) > 0"),
         rows="INSERT INTO hall.note VALUES (2, 'blue');",
         acting={"request.jwt.claims": '{"orgs": ["blue-harbour"]}'},
     ),
     planted(
-        "claims",
         "a claim that is named elsewhere",
         table("note", UID_NOTE, f"owner = {UID} OR auth.jwt() ->> 'role' = 'anon'"),
         rows=UID_NOTES,
         acting=AS_NOBODY,
     ),
     planted(
-        "claims",
         "an empty list is everything",
         table(
             "note",
@@ -392,14 +358,12 @@ CLAIMED = (
         acting={"request.jwt.claims": '{"orgs": []}'},
     ),
     planted(
-        "claims",
         "without a claim all is own",
         table("note", UID_NOTE, "owner::text = coalesce(auth.jwt() ->> 'sub', owner::text)"),
         rows=UID_NOTES,
         acting=AS_NOBODY,
     ),
     planted(
-        "claims",
         "the nil uuid is somebody",
         table(
             "note",
@@ -414,7 +378,6 @@ CLAIMED = (
 
 def by_team(name: str, policy: str, before: str = MEMBER, **others: object) -> Planted:
     return planted(
-        "membership",
         name,
         before + table("note", TEAM_NOTE, policy),
         **{"rows": TEAM_NOTES, "acting": AS_ANNA, **others},  # type: ignore[arg-type]
@@ -489,7 +452,7 @@ MEMBERSHIP = (
 
 
 def by_parent(name: str, policy: str, before: str = ORDERS, attack: str = LINE_2) -> Planted:
-    return planted("parent", name, before + table("line", LINE, policy), attack, LINES)
+    return planted(name, before + table("line", LINE, policy), attack, LINES)
 
 
 PARENT = (
@@ -533,14 +496,12 @@ PARENT = (
 
 CONSTRAINED = (
     planted(
-        "constraint",
         "nobody's text",
         table("note", ORG_NOTE, f"org = {SETTING}"),
         rows="INSERT INTO hall.note VALUES (2, '');",
         acting={"app.org": ""},
     ),
     planted(
-        "constraint",
         "not valid",
         table("note", ORG_NOTE, f"org = {SETTING}")
         + "ALTER TABLE hall.note NO FORCE ROW LEVEL SECURITY;"
@@ -551,7 +512,6 @@ CONSTRAINED = (
         acting={"app.org": ""},
     ),
     planted(
-        "constraint",
         "with a way round",
         table(
             "note",
@@ -562,7 +522,6 @@ CONSTRAINED = (
         acting={"app.org": ""},
     ),
     planted(
-        "constraint",
         "NULL is nobody",
         table(
             "note",
@@ -573,7 +532,6 @@ CONSTRAINED = (
         acting={"app.me": ""},
     ),
     planted(
-        "constraint",
         "a text that may be empty after all",
         table("note", ORG_NOTE, f"trim(org) = {SETTING}").replace(
             "org text NOT NULL", "org text NOT NULL CHECK (org <> '')"
@@ -585,7 +543,6 @@ CONSTRAINED = (
 
 PUBLIC = (
     planted(
-        "public",
         "public to read, and written by all",
         table(
             "note", NOTE, "FOR SELECT USING (true)", f"FOR UPDATE USING (owner > 0 AND {ME} > 0)"
@@ -594,7 +551,6 @@ PUBLIC = (
         contract=with_public("hall.note"),
     ),
     planted(
-        "public",
         "more than what is public",
         table(
             "note",
@@ -606,20 +562,20 @@ PUBLIC = (
         contract=with_public("hall.note", "state = 'published'"),
     ),
     planted(
-        "public",
         "another table than the public one",
         table("note", NOTE, "FOR SELECT USING (true)", grants="SELECT"),
         contract=with_public("hall.country"),
     ),
 )
 
-PLANTED = (
-    *HANDED,
-    *SECOND_SETTING,
-    *NEARLY,
-    *CLAIMED,
-    *MEMBERSHIP,
-    *PARENT,
-    *CONSTRAINED,
-    *PUBLIC,
-)
+_KINDS = {
+    "handed": HANDED,
+    "second setting": SECOND_SETTING,
+    "nearly": NEARLY,
+    "claims": CLAIMED,
+    "membership": MEMBERSHIP,
+    "parent": PARENT,
+    "constraint": CONSTRAINED,
+    "public": PUBLIC,
+}
+PLANTED = tuple(replace(each, kind=kind) for kind, cases in _KINDS.items() for each in cases)

@@ -49,13 +49,13 @@ class Planted:
     """A defect. ``attack`` reaches a row, as the application's role with the ``acting`` settings,
     where the tables hold ``rows``."""
 
-    kind: str
     name: str
     sql: str
     rows: str
     attack: str
     acting: Mapping[str, str] = field(default_factory=lambda: {"app.me": "1"})
     contract: RlsContract = CONTRACT
+    kind: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

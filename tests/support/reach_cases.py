@@ -12,7 +12,6 @@ class ReachCase:
     role ``sql``; acting as ``desk_app``, ``shown`` then returns true, where nothing but the defect
     lets it. Its ``rule`` finds it on ``object``."""
 
-    kind: str
     rule: str
     object: str
     sql: str = ""
@@ -20,7 +19,6 @@ class ReachCase:
     shown: str
 
 
-OUTSIDE, SYSTEM, GRANTS = "outside", "system", "grants"
 # Rows of two tenants.
 ROWS = """
 ALTER TABLE desk.note NO FORCE ROW LEVEL SECURITY;
@@ -28,10 +26,9 @@ INSERT INTO desk.note (owner, title) VALUES (1, 'mine'), (2, 'theirs');
 ALTER TABLE desk.note FORCE ROW LEVEL SECURITY;
 """
 
-REACH_DEFECTS: tuple[ReachCase, ...] = (
-    # What an untrusted role reaches outside the declared schemas
+# What an untrusted role reaches outside the declared schemas.
+OUTSIDE = (
     ReachCase(
-        kind=OUTSIDE,
         rule="outside-holds-rows",
         object="public.note_old",
         sql="ALTER TABLE desk.note NO FORCE ROW LEVEL SECURITY;"
@@ -41,7 +38,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) = 2 FROM public.note_old",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="outside-holds-rows",
         object='report."Export.1"',
         sql="CREATE SCHEMA report; GRANT USAGE ON SCHEMA report TO PUBLIC;"
@@ -51,7 +47,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown='SELECT count(heading) = 1 FROM report."Export.1"',
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="outside-holds-rows",
         object="public.note_backup",
         sql="CREATE ROLE desk_team; GRANT desk_team TO desk_app;"
@@ -63,7 +58,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) = 1 FROM public.note_backup",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="outside-holds-rows",
         object="old.deed_1",
         sql="CREATE TABLE desk.deed (owner int NOT NULL, text text) PARTITION BY LIST (owner);"
@@ -76,7 +70,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) = 1 FROM old.deed_1",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="outside-holds-rows",
         object="public.shown",
         sql="CREATE TABLE public.note_old AS SELECT n.owner, n.title FROM desk.note AS n;"
@@ -86,7 +79,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) = 1 FROM public.shown",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="outside-holds-rows",
         object="public.attachment",
         sql="CREATE TABLE public.attachment (note int REFERENCES desk.note, body text);"
@@ -95,7 +87,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) = 1 FROM public.attachment",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="outside-copies-rows",
         object="keep ON desk.note",
         sql="CREATE TABLE public.log (line text); GRANT SELECT ON public.log TO desk_app;"
@@ -110,7 +101,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) = 1 FROM public.log WHERE line = 'theirs too'",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="outside-copies-rows",
         object="keep ON desk.note",
         sql="CREATE TABLE public.log (at timestamptz DEFAULT now(), line text);"
@@ -124,7 +114,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) = 1 FROM public.log WHERE line = 'theirs too'",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="outside-copies-rows",
         object="keep ON desk.note",
         sql="CREATE SCHEMA audit; GRANT USAGE ON SCHEMA audit TO desk_app;"
@@ -141,7 +130,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) = 1 FROM audit.row_change WHERE new_row ->> 'title' = 'theirs too'",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="trigger-as-owner",
         object="take ON public.inbox",
         superuser="CREATE TABLE public.inbox (line text); GRANT ALL ON public.inbox TO desk_app;"
@@ -154,7 +142,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="INSERT INTO public.inbox VALUES ('x') RETURNING line LIKE '%theirs%'",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="definer-without-search-path",
         object="public.take()",
         sql="CREATE TABLE public.inbox (line text); GRANT INSERT (line) ON public.inbox TO PUBLIC;"
@@ -169,28 +156,24 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="INSERT INTO public.inbox VALUES ('X') RETURNING line = 'x'",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="role-may-create",
         object="public",
         superuser="GRANT CREATE ON SCHEMA public TO desk_app",
         shown="SELECT has_schema_privilege('public', 'CREATE')",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="role-may-create",
         object="public",
         superuser="GRANT ALL ON SCHEMA public TO PUBLIC",
         shown="SELECT has_schema_privilege('public', 'CREATE')",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="role-may-create",
         object="DATABASE {database}",
         sql="GRANT CREATE ON DATABASE {database} TO desk_app",
         shown="SELECT has_database_privilege(current_database(), 'CREATE')",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="role-may-create",
         object="DATABASE {database}",
         sql="CREATE ROLE desk_team; GRANT desk_team TO desk_app;"
@@ -198,7 +181,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_database_privilege(current_database(), 'CREATE')",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="role-may-create",
         object="tools",
         sql="CREATE SCHEMA tools; GRANT USAGE, CREATE ON SCHEMA tools TO desk_app;"
@@ -209,22 +191,21 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_schema_privilege('tools', 'CREATE')",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="role-may-create",
         object="pg_catalog",
         superuser="GRANT CREATE ON SCHEMA pg_catalog TO desk_app",
         shown="SELECT has_schema_privilege('pg_catalog', 'CREATE')",
     ),
     ReachCase(
-        kind=OUTSIDE,
         rule="role-owns-schema",
         object="SCHEMA public",
         superuser="ALTER SCHEMA public OWNER TO desk_app",
         shown="SELECT has_schema_privilege('public', 'CREATE')",
     ),
-    # PostgreSQL's own objects and parameters
+)
+# PostgreSQL's own objects and parameters
+SYSTEM = (
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-system",
         object="pg_catalog.pg_statistic",
         superuser="ANALYZE desk.note; GRANT SELECT ON pg_catalog.pg_statistic TO desk_app",
@@ -232,14 +213,12 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         " WHERE starelid = 'desk.note'::regclass AND stavalues1 IS NOT NULL",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-system",
         object="pg_catalog.pg_authid",
         superuser="GRANT SELECT (rolname, rolpassword) ON pg_catalog.pg_authid TO PUBLIC",
         shown="SELECT count(rolpassword) >= 0 FROM pg_catalog.pg_authid",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-system",
         object="pg_catalog.pg_largeobject",
         superuser="CREATE ROLE desk_team; GRANT desk_team TO desk_app;"
@@ -247,28 +226,24 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) >= 0 FROM pg_catalog.pg_largeobject",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-system",
         object="pg_catalog.pg_read_binary_file(text)",
         superuser="GRANT EXECUTE ON FUNCTION pg_catalog.pg_read_binary_file(text) TO desk_app",
         shown="SELECT length(pg_catalog.pg_read_binary_file('PG_VERSION')) > 0",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-system",
         object="pg_catalog.pg_ls_dir(text)",
         superuser="GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO PUBLIC",
         shown="SELECT count(*) > 0 FROM pg_catalog.pg_ls_dir('.')",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-system",
         object="pg_catalog.lo_export(oid, text)",
         superuser="GRANT EXECUTE ON FUNCTION pg_catalog.lo_export(oid, text) TO desk_app",
         shown="SELECT has_function_privilege('pg_catalog.lo_export(oid, text)', 'EXECUTE')",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-system",
         object="pg_catalog.pg_hba_file_rules",
         superuser="GRANT SELECT ON pg_catalog.pg_hba_file_rules TO desk_app;"
@@ -276,7 +251,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) > 0 FROM pg_catalog.pg_hba_file_rules",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-system",
         object="TOAST TABLE OF desk.note",
         superuser="DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA pg_toast TO desk_app;"
@@ -286,7 +260,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         " WHERE oid = 'desk.note'::regclass",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-system",
         object="LANGUAGE internal",
         superuser="UPDATE pg_catalog.pg_language SET lanpltrusted = true"
@@ -294,28 +267,24 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_language_privilege('internal', 'USAGE')",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-parameter",
         object="PARAMETER session_replication_role",
         superuser="GRANT SET ON PARAMETER session_replication_role TO desk_app",
         shown="SELECT set_config('session_replication_role', 'replica', true) = 'replica'",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-parameter",
         object="PARAMETER lo_compat_privileges",
         superuser="GRANT SET ON PARAMETER lo_compat_privileges TO PUBLIC",
         shown="SELECT set_config('lo_compat_privileges', 'on', true) = 'on'",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-parameter",
         object="PARAMETER log_connections",
         superuser="GRANT ALTER SYSTEM ON PARAMETER log_connections TO desk_app",
         shown="SELECT has_parameter_privilege('log_connections', 'ALTER SYSTEM')",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="privilege-parameter",
         object="PARAMETER session_preload_libraries",
         superuser="CREATE ROLE desk_team; GRANT desk_team TO desk_app;"
@@ -323,7 +292,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_parameter_privilege('session_preload_libraries', 'SET')",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="leakproof-function",
         object="pg_catalog.textlike(text, text)",
         superuser="ALTER FUNCTION pg_catalog.textlike(text, text) LEAKPROOF",
@@ -331,7 +299,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         " WHERE oid = 'pg_catalog.textlike(text, text)'::regprocedure",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="leakproof-function",
         object="pg_catalog.int4div(integer, integer)",
         superuser="ALTER FUNCTION pg_catalog.int4div(integer, integer) LEAKPROOF",
@@ -339,7 +306,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         " WHERE oid = 'pg_catalog.int4div(integer, integer)'::regprocedure",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="setting-unguarded",
         object="DATABASE {database}",
         superuser="ALTER DATABASE {database} SET lo_compat_privileges = on",
@@ -347,7 +313,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         " WHERE 'lo_compat_privileges=on' = ANY (s.setconfig)",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="setting-unguarded",
         object="desk_app",
         superuser="ALTER ROLE desk_app SET session_replication_role = replica",
@@ -355,7 +320,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         " WHERE 'session_replication_role=replica' = ANY (s.setconfig)",
     ),
     ReachCase(
-        kind=SYSTEM,
         rule="setting-unguarded",
         object="desk.load()",
         superuser="CREATE FUNCTION desk.load() RETURNS text LANGUAGE sql SECURITY DEFINER"
@@ -363,23 +327,22 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         " AS $$ SELECT current_setting('session_replication_role') $$",
         shown="SELECT desk.load() = 'replica'",
     ),
-    # What grants give away
+)
+# What grants give away
+GRANTS = (
     ReachCase(
-        kind=GRANTS,
         rule="privilege-grant-option",
         object="desk.note",
         sql="GRANT SELECT ON desk.note TO desk_app WITH GRANT OPTION",
         shown="SELECT has_table_privilege('desk.note', 'SELECT WITH GRANT OPTION')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="privilege-grant-option",
         object="desk.note",
         sql="GRANT UPDATE (title) ON desk.note TO desk_app WITH GRANT OPTION",
         shown="SELECT has_column_privilege('desk.note', 'title', 'UPDATE WITH GRANT OPTION')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="privilege-grant-option",
         object="desk",
         sql="CREATE ROLE desk_team; GRANT desk_team TO desk_app;"
@@ -387,7 +350,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_schema_privilege('desk', 'USAGE WITH GRANT OPTION')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="privilege-grant-option",
         object="desk.f()",
         sql="CREATE FUNCTION desk.f() RETURNS integer LANGUAGE sql SECURITY DEFINER"
@@ -396,7 +358,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_function_privilege('desk.f()', 'EXECUTE WITH GRANT OPTION')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="privilege-grant-option",
         object="desk.mine",
         sql="CREATE VIEW desk.mine WITH (security_invoker) AS SELECT title FROM desk.note;"
@@ -404,7 +365,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_table_privilege('desk.mine', 'SELECT WITH GRANT OPTION')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="privilege-default",
         object="desk",
         sql="ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;"
@@ -413,7 +373,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_function_privilege('desk.f()', 'EXECUTE')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="privilege-default",
         object="desk",
         sql="ALTER DEFAULT PRIVILEGES IN SCHEMA desk"
@@ -422,7 +381,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_table_privilege('desk.next', 'SELECT WITH GRANT OPTION')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="privilege-default",
         object="hk_migrator",
         sql="ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO desk_app WITH GRANT OPTION;"
@@ -430,14 +388,12 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT has_function_privilege('desk.f()', 'EXECUTE WITH GRANT OPTION')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="privilege-grant-option",
         object="{database}",
         sql="GRANT TEMPORARY ON DATABASE {database} TO desk_app WITH GRANT OPTION",
         shown="SELECT has_database_privilege(current_database(), 'TEMPORARY WITH GRANT OPTION')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="privilege-grant-option",
         object="desk_team",
         superuser="CREATE ROLE desk_team; GRANT SELECT ON desk.note TO desk_team;"
@@ -445,7 +401,6 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT pg_has_role('desk_team', 'MEMBER WITH ADMIN OPTION')",
     ),
     ReachCase(
-        kind=GRANTS,
         rule="policy-for-public",
         object="x ON desk.note",
         sql="CREATE POLICY x ON desk.note USING (owner = desk.me());"
@@ -454,3 +409,4 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         shown="SELECT count(*) = 1 FROM pg_policies WHERE policyname = 'x' AND roles = '{public}'",
     ),
 )
+REACH_DEFECTS = (*OUTSIDE, *SYSTEM, *GRANTS)
