@@ -17,12 +17,13 @@ _SAY_IT = ("--hk-confirm", "--hk-emergency", "--hk-plan", "--hk-to")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _OnlyIn:
-    """An option that is refused in the modes that it does not belong to."""
+    """An option that is refused in the modes that it does not belong to; without a ``fix`` it is
+    to be left out there, and no more is to be said."""
 
     option: str
     belongs: Callable[[ModeRules], bool]
     why: str
-    fix: str
+    fix: str = ""
 
 
 _ONLY_IN = (
@@ -36,31 +37,26 @@ _ONLY_IN = (
         option="--hk-as",
         belongs=lambda rules: rules.plans,
         why="whoever connects is whom the files run as in this mode",
-        fix="leave it out; it belongs to --hk-mode=plan",
     ),
     _OnlyIn(
         option="--hk-segments",
         belongs=lambda rules: rules.changes_production,
         why="what is acknowledged is that a failure leaves production changed in part",
-        fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
     ),
     _OnlyIn(
         option="--hk-accept-drift",
         belongs=lambda rules: rules.changes_production,
         why="what is accepted is the schema of production that is about to be changed",
-        fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
     ),
     _OnlyIn(
         option="--hk-in-place",
         belongs=lambda rules: rules.rehearses and rules.changes_production,
         why="it is about the locks that a change of production holds, and this mode changes none",
-        fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
     ),
     _OnlyIn(
         option="--hk-baseline",
         belongs=lambda rules: rules.changes_production and not rules.undoes,
         why="files would be recorded as applied that were never run here",
-        fix="leave it out; it belongs to --hk-mode=prod",
     ),
     _OnlyIn(
         option="--hk-fleet",
@@ -78,19 +74,16 @@ _ONLY_IN = (
         option="--hk-plan",
         belongs=lambda rules: rules.changes_production and not rules.undoes,
         why="it names the promotion that is meant, and this mode promotes nothing",
-        fix="leave it out; it belongs to --hk-mode=prod",
     ),
     _OnlyIn(
         option="--hk-emergency",
         belongs=lambda rules: rules.changes_production and not rules.undoes,
         why="it says why a promotion waits for nobody, and this mode promotes nothing",
-        fix="leave it out; it belongs to --hk-mode=prod",
     ),
     _OnlyIn(
         option="--hk-staging-url",
         belongs=lambda rules: rules.throwaway,
         why="the database of this mode is that of PG*_PROD",
-        fix="leave it out; it belongs to --hk-mode=staging",
     ),
     _OnlyIn(
         option="--hk-twin-server",
@@ -102,13 +95,11 @@ _ONLY_IN = (
         option="--hk-twin",
         belongs=lambda rules: CLONE in rules.rehearsed,
         why="the batch of a promotion is tried on that clone, and this mode promotes nothing",
-        fix="leave it out; it belongs to --hk-mode=plan and --hk-mode=prod",
     ),
     _OnlyIn(
         option="--hk-keep",
         belongs=lambda rules: rules.throwaway,
         why="there is no staging database that could be left up",
-        fix="leave it out; it belongs to --hk-mode=staging",
     ),
     _OnlyIn(
         option="--hk-reuse",
@@ -120,7 +111,6 @@ _ONLY_IN = (
         option="--hk-no-canary",
         belongs=lambda rules: rules.watches,
         why="it was meant for a watch, and does nothing any more",
-        fix="leave it out; it belongs to --hk-mode=verify",
     ),
     _OnlyIn(
         option="--hk-write-baseline",
@@ -148,7 +138,12 @@ def refuse_misplaced(option: Namespace) -> None:
     for each in _ONLY_IN:
         if _value(option, each.option) is not None and not each.belongs(rules):
             found = f"{each.option} with --hk-mode={option.hk_mode}"
-            raise misuse(found, why=each.why, fix=each.fix)
+            raise misuse(found, why=each.why, fix=each.fix or _belongs_to(each))
+
+
+def _belongs_to(each: _OnlyIn) -> str:
+    modes = [f"--hk-mode={mode}" for mode in Mode if each.belongs(rules_of(mode))]
+    return f"leave it out; it belongs to {' and '.join(modes)}"
 
 
 def _refuse_empty(option: Namespace) -> None:

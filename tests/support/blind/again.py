@@ -40,11 +40,11 @@ def near(title: str, using: str, rows: str, slug: str) -> Planted:
     )
 
 
-def listens(title: str, rule: str, also: str, attack: str) -> Planted:
+def listens(title: str, also: str, attack: str) -> Planted:
     return Planted(
         kind=4,
         title=title,
-        rule=rule,
+        rule="setting-undeclared",
         sql=policies("project", f"USING ({OWN} OR {also})"),
         about="studio.project",
         attack=f"{attack}; {SEES}",
@@ -150,26 +150,22 @@ PLANTED = (
     ),
     listens(
         "a name that is put together",
-        "setting-undeclared",
         "current_setting(concat('app.', 'god'), true) = 'on'",
         "SET LOCAL app.god = 'on'",
     ),
     listens(
         "the search path",
-        "setting-undeclared",
         "current_schema() = 'auth'",
         "SET LOCAL search_path = auth",
     ),
     listens(
         "the list of settings",
-        "setting-undeclared",
         "EXISTS (SELECT FROM pg_catalog.pg_settings AS s"
         " WHERE s.name = 'application_name' AND s.setting = 'ops')",
         "SET LOCAL application_name = 'ops'",
     ),
     listens(
         "the time zone",
-        "setting-undeclared",
         "current_setting('TimeZone') = 'Asia/Tokyo'",
         "SET LOCAL TimeZone = 'Asia/Tokyo'",
     ),

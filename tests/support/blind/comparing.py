@@ -51,7 +51,6 @@ def opened(title: str, rule: str, also: str, acting: dict[str, str], more: str =
 
 def nearly(
     title: str,
-    rule: str,
     columns: str,
     using: str,
     rows: str,
@@ -62,7 +61,7 @@ def nearly(
     return Planted(
         kind=8,
         title=title,
-        rule=rule,
+        rule="identity-isolated",
         sql=more + shop(columns, using, rows),
         about="shop",
         attack=SEES_SHOP,
@@ -182,14 +181,12 @@ PLANTED = (
     ),
     nearly(
         "the first letters",
-        "identity-isolated",
         SLUG,
         f"slug::varchar(4) = {MY_SLUG}",
         ACME.format("acme-two"),
     ),
     nearly(
         "in any case",
-        "identity-isolated",
         SLUG,
         f"lower(slug) = lower({MY_SLUG})",
         ACME.format("ACME"),
@@ -199,42 +196,36 @@ PLANTED = (
     ),
     nearly(
         "a part of a list",
-        "identity-isolated",
         SLUG,
         f"position(slug IN {MY_SLUG}) > 0",
         ACME.format("acm"),
     ),
     nearly(
         "blanks",
-        "identity-isolated",
         SLUG,
         f"slug::char(9) = {MY_SLUG}::char(9)",
         ACME.format("acme "),
     ),
     nearly(
         "a hash",
-        "identity-isolated",
         SLUG,
         f"hashtext(slug) % 7 = hashtext({MY_SLUG}) % 7",
         ACME.format("t4"),
     ),
     nearly(
         "a pattern",
-        "identity-isolated",
         SLUG,
         f"slug ~* ('^' || {MY_SLUG} || '$')",
         ACME.format("Acme"),
     ),
     nearly(
         "hyphens",
-        "identity-isolated",
         SLUG,
         f"translate(slug, '-_', '') = {MY_SLUG}",
         ACME.format("ac-me"),
     ),
     nearly(
         "an operator of one's own",
-        "identity-isolated",
         SLUG,
         f"slug OPERATOR(studio.=) {MY_SLUG}",
         ACME.format("AcMe"),
@@ -244,7 +235,6 @@ PLANTED = (
     ),
     nearly(
         "a number that loses digits",
-        "identity-isolated",
         NUMBER,
         f"number::real = {MY_NUMBER}::real",
         "(16777217, 'mine'), (16777216, 'theirs')",
@@ -252,21 +242,18 @@ PLANTED = (
     ),
     nearly(
         "a block of numbers",
-        "identity-isolated",
         NUMBER,
         f"number / 10 = {MY_NUMBER}::bigint / 10",
         "(7, 'mine'), (8, 'theirs')",
     ),
     nearly(
         "from one's own on",
-        "identity-isolated",
         NUMBER,
         f"number >= {MY_NUMBER}::bigint",
         "(7, 'm'), (8, 'theirs')",
     ),
     nearly(
         "without a sign",
-        "identity-isolated",
         NUMBER,
         f"abs(number) = {MY_NUMBER}::bigint",
         "(7, 'm'), (-7, 'theirs')",
