@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
@@ -105,7 +106,7 @@ class Plan:
         ahead = [path for path in here if path not in back]
         return ahead if ahead and not undoes else [path for path in here if path in back]
 
-    @property
+    @cached_property
     def rehearses(self) -> bool:
         """Whether what the schema decides is proved on a copy of the target."""
         return any(step.phase is Phase.REHEARSE for step in self.steps)

@@ -36,20 +36,26 @@ def import_ahead(known: KnownCode, steps: Iterable[Step]) -> None:
     SystemError: https://github.com/python/cpython/issues/106905
     """
     if not known.asked:
-        kinds = dict.fromkeys(step.kind for step in steps)
+        asked = list(steps)
+        kinds = dict.fromkeys(step.kind for step in asked)
         rehearses = Kind.REHEARSAL in kinds
         tables = (_CHECKS, _ON_A_COPY) if rehearses else (_CHECKS,)
         checks = (name for table in tables for kind in kinds for name in table.get(kind, ()))
-        work = partial(_import, [*checks, *_AT_THE_END], compiles=Kind.BACKUP not in kinds)
+        compiles = not any(map(_waits, asked))
+        work = partial(_import, [*checks, *_AT_THE_END], compiles=compiles)
         threading.Thread(target=work, name=_NAME, daemon=True).start()
 
 
 def compile_ahead(known: KnownCode, step: Step, *, rehearses: bool) -> None:
     """At the first step that mostly waits for servers, where there is one, begin with the templates
     of the report: before that they would keep the run from coming there."""
-    if step.kind is Kind.BACKUP and step.name == BACKUP_STEPS[0] and not known.asked:
+    if _waits(step) and not known.asked:
         work = partial(_compile, rehearses=rehearses)
         threading.Thread(target=work, name=_NAME, daemon=True).start()
+
+
+def _waits(step: Step) -> bool:
+    return step.kind is Kind.BACKUP and step.name == BACKUP_STEPS[0]
 
 
 def wait_for_imports() -> None:

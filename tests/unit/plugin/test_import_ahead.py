@@ -53,11 +53,14 @@ def test_what_no_step_of_the_plan_needs_is_not_imported(monkeypatch: pytest.Monk
     known: Any = SimpleNamespace(asked=False)
     kinds = (Kind.MIGRATION, Kind.OBJECT, Kind.QUERY)
     steps: list[Any] = [SimpleNamespace(kind=kind) for kind in kinds]
+    # What staging restores at its end is nothing that it waits for at its beginning.
+    steps.append(SimpleNamespace(kind=Kind.BACKUP, name="restore"))
     module.import_ahead(known, steps)
     module.wait_for_imports()
     assert given == ["checks.queries", *module._AT_THE_END, "templates"]
     given.clear()
-    steps += [SimpleNamespace(kind=Kind.BACKUP), SimpleNamespace(kind=Kind.REHEARSAL)]
+    steps.append(SimpleNamespace(kind=Kind.BACKUP, name="snapshot"))
+    steps.append(SimpleNamespace(kind=Kind.REHEARSAL))
     module.import_ahead(known, steps)
     module.wait_for_imports()
     assert given == ["checks.queries", "checks.objects", *module._AT_THE_END]
