@@ -75,12 +75,14 @@ class There:
         ago: timedelta = timedelta(0),
         reverts: str = "",
         place: str = "ops/preprod/audit",
+        of: str = "",
     ) -> str:
-        """The evidence of a run; its id."""
+        """The evidence of a run, in the folder of its target or of another one; its id."""
         context = self.context()
         self.runs += 1
         at = self.now - ago + timedelta(seconds=self.runs)
         run = replace(context.run, id=f"{self.runs:08x}", mode=mode, started_at=at)
+        run = replace(run, target=of or place.removeprefix("ops/").removesuffix("/audit"))
         run = replace(run, reverts=reverts) if reverts else run
         planned = tuple(context.plan.steps if steps is None else steps)
         facts = StartFacts(
@@ -195,6 +197,18 @@ def test_a_file_that_was_edited_since_cannot_come_there(there: There) -> None:
 def test_what_did_not_end_well_counts_for_nothing(there: There, outcome: RunOutcome) -> None:
     there.keep(outcome=outcome)
     with pytest.raises(ProofFailed, match="no promotion of just this batch"):
+        there.judge()
+
+
+def test_what_another_target_had_counts_for_nothing_wherever_it_lies(there: There) -> None:
+    there.staged.commit({"pyproject.toml": SOAK})
+    there.keep(of="sandbox", ago=timedelta(hours=3))
+    with pytest.raises(ProofFailed, match="preprod has had no promotion of just this batch"):
+        there.judge()
+    there.keep(ago=timedelta(hours=3))
+    watch: dict[str, Any] = {"mode": Mode.VERIFY, "outcome": RunOutcome.NOTHING_TO_PROMOTE}
+    there.keep([], **watch, of="sandbox", ago=timedelta(hours=1))
+    with pytest.raises(ProofFailed, match="preprod was not looked at since"):
         there.judge()
 
 

@@ -22,10 +22,10 @@ from pytest_housekeeping.promotion.production.of_fleet.databases import State, r
 from pytest_housekeeping.promotion.production.promoted.transition import (
     Texts,
     Transition,
+    audits_of,
     files_of,
     in_force,
     made_up_of,
-    read_audit,
 )
 from pytest_housekeeping.snapshot.compare.own_names import with_marks
 from pytest_housekeeping.snapshot.coverage import Around
@@ -190,7 +190,7 @@ class EarlierTarget:
     def _runs_at(self, place: Target) -> list[Audit]:
         repository = self._context.required_repository(_WHY)
         folder = repository.relative(self._context.config.root / place.audit)
-        return in_force(repository.changes_on_record(folder))
+        return in_force(repository.changes_on_record(folder), place.name)
 
     def _refuse_too_soon(self, there: Sequence[tuple[Target, Transition]]) -> None:
         """It stands there as long as it has to, and was looked at since: in each of them."""
@@ -224,12 +224,9 @@ class EarlierTarget:
         if context.repository is None:
             return False
         folder = context.repository.relative(context.config.root / place.audit)
-        watches = (read_audit(*each) for each in context.repository.evidence(Mode.VERIFY, folder))
+        watches = audits_of(context.repository.evidence(Mode.VERIFY, folder), place.name)
         well = RunOutcome.NOTHING_TO_PROMOTE
-        return any(
-            each is not None and each.run.outcome is well and each.run.started_at > since
-            for each in watches
-        )
+        return any(each.run.outcome is well and each.run.started_at > since for each in watches)
 
 
 def _wanted(context: RunContext) -> Texts:

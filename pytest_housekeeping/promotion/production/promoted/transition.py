@@ -31,10 +31,10 @@ class Transition:
         return f"at {last.finished_at:%Y-%m-%d %H:%M} UTC{who} (run {ids})"
 
 
-def in_force(evidence: Iterator[tuple[str, bytes]]) -> list[Audit]:
+def in_force(evidence: Iterator[tuple[str, bytes]], target: str) -> list[Audit]:
     """The promotions that came to their end and were not rolled back, the oldest first."""
-    read = (read_audit(name, data) for name, data in evidence)
-    done = [each for each in read if each is not None and each.run.outcome is RunOutcome.PROMOTED]
+    read = audits_of(evidence, target)
+    done = [each for each in read if each.run.outcome is RunOutcome.PROMOTED]
     runs: list[Audit] = []
     for audit in sorted(done, key=lambda each: each.run.started_at):
         if audit.run.mode is Mode.PROD:
@@ -46,7 +46,16 @@ def in_force(evidence: Iterator[tuple[str, bytes]]) -> list[Audit]:
     return runs
 
 
-def read_audit(name: str, data: bytes) -> Audit | None:
+def audits_of(evidence: Iterator[tuple[str, bytes]], target: str) -> Iterator[Audit]:
+    """Those of runs on this target: another one's, whole and in this one's folder, tells nothing of
+    it."""
+    for name, data in evidence:
+        audit = _read_audit(name, data)
+        if audit is not None and audit.run.target == target:
+            yield audit
+
+
+def _read_audit(name: str, data: bytes) -> Audit | None:
     """The audit, if it is one; what is wrong with a file is told by `precheck::audits`."""
     from pytest_housekeeping.errors import EvidenceError
     from pytest_housekeeping.evidence.audit_file import from_json
