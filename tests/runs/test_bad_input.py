@@ -235,15 +235,6 @@ def test_every_file_that_cannot_run_is_named_at_once_and_with_its_place(tmp_path
     assert run.message("sql/migrations/0001_items.sql::apply") == "blocked by precheck::files"
 
 
-def test_a_gap_in_the_numbers_is_fine_and_the_number_is_the_order(tmp_path: Path) -> None:
-    files = {
-        "sql/migrations/9999_late.sql": "ALTER TABLE shop.item ADD COLUMN late int;\n",
-        "sql/migrations/10000_last.sql": "ALTER TABLE shop.item DROP COLUMN late;\n",
-    }
-    run = Project.make(tmp_path, files=files).run()
-    assert (run.code, run.outcome) == (0, "promoted"), run.output
-
-
 # -- what PostgreSQL refuses -----------------------------------------------------------------------
 
 
@@ -284,20 +275,6 @@ def test_detail_hint_and_context_are_shown(tmp_path: Path) -> None:
         "context: SQL statement",
         "line 3 at SQL statement",
     )
-
-
-def test_a_deferred_failure_shows_before_the_verdict(tmp_path: Path) -> None:
-    files = {
-        "sql/migrations/0003_owner.sql": "CREATE TABLE shop.owner (id bigint PRIMARY KEY);\n"
-        "ALTER TABLE shop.item ADD COLUMN owner bigint REFERENCES shop.owner\n"
-        "DEFERRABLE INITIALLY DEFERRED;\nUPDATE shop.item SET owner = 7;\n"
-    }
-    run = Project.make(tmp_path, files=files).run()
-    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
-    assert "violates foreign key constraint" in run.output
-    assert "(SQLSTATE 23503)" in run.output
-    assert run.steps["promote"] == "skipped"
-    assert "Traceback" not in run.output
 
 
 def test_what_a_file_leaves_behind_is_put_back_and_said(tmp_path: Path) -> None:

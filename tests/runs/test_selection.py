@@ -48,16 +48,12 @@ def test_the_plan_is_what_is_collected_and_nothing_is_started(tmp_path: Path) ->
 
 
 def test_no_plugin_and_no_command_line_changes_the_order(tmp_path: Path) -> None:
+    """Neither does a random order, nor an option that leaves nothing out."""
     project = Project.make(tmp_path, files={"conftest.py": REVERSED})
-    for arguments in (("-v",), ("-v", "checks", "sql/views", "sql/migrations")):
-        run = project.run(*arguments)
+    seed = ["--randomly-seed=7"] * bool(importlib.util.find_spec("pytest_randomly"))
+    for arguments in (("-k", "not elsewhere", *seed), ("checks", "sql/views", "sql/migrations")):
+        run = project.run("-v", *arguments)
         assert (run.code, run.outcome, run.ran) == (0, "promoted", PLAN), run.output
-
-
-@pytest.mark.skipif(not importlib.util.find_spec("pytest_randomly"), reason="not installed")
-def test_random_order_is_no_order_of_a_plan(tmp_path: Path) -> None:
-    run = Project.make(tmp_path).run("-v", "--randomly-seed=7")
-    assert (run.code, run.ran) == (0, PLAN), run.output
 
 
 @pytest.mark.parametrize(
@@ -144,11 +140,6 @@ def test_leaving_one_check_out_promotes_nothing(tmp_path: Path, arguments: tuple
     assert (run.code, run.outcome) == (0, "rolled_back"), run.output
     assert "promote" not in run.ran
     assert run.steps["promote"] == "skipped"
-
-
-def test_an_option_that_leaves_nothing_out_is_no_selection(tmp_path: Path) -> None:
-    run = Project.make(tmp_path).run("-v", "-k", "not elsewhere")
-    assert (run.code, run.outcome, run.ran) == (0, "promoted", PLAN), run.output
 
 
 # -- only evidence of passing counts -------------------------------------------------------------

@@ -95,6 +95,12 @@ target = "shop"
 """
 
 
+def test_the_number_is_the_order_and_may_leave_a_gap(config: Config) -> None:
+    files = [f"sql/migrations/{name}.sql" for name in ("0002_b", "9999_late", "10000_last")]
+    write(config.root, dict.fromkeys(files[1:], "SELECT 1;"))
+    assert [file.path for file in plan(config).files][1:4] == files
+
+
 def test_running_code_is_asked_where_code_is_declared_and_something_pending(
     config: Config,
 ) -> None:
