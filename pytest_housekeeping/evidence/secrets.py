@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.text import MARK
 
 _WINDOW = 8
@@ -160,7 +161,7 @@ def _escaped(value: str) -> Iterator[str]:
         quote(value),
         quote_plus(value),
         *(value.replace("'", sign) for sign in ("''", "''''", "'\"'\"'")),
-        value.replace('"', '""'),
+        in_quotes(value)[1:-1],
         value.replace("\\", "\\\\").replace("'", "\\'"),
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
