@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import importlib
 import re
 import subprocess
 import sys
@@ -67,6 +68,24 @@ def test_the_counts_of_the_pages_are_those_of_the_sample() -> None:
         for phase, count in counts:
             # A test that fails keeps what is behind it from passing.
             assert int(count) in {0, *(plan[phase] for plan in plans)}, (page, phase, count)
+
+
+def test_the_cases_that_others_are_measured_by_are_all_that_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was planted since is measured before the table says how many there are."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    stories = importlib.import_module("beside_stories")
+    both = (stories.PLANTED, stories.LOOK_ALIKES)
+    counts = {
+        kind: tuple(sum(each.kind == n for each in cases) for cases in both)
+        for n, kind in enumerate(stories.KINDS)
+    }
+    counts["all"] = (len(stories.PLANTED), len(stories.LOOK_ALIKES))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for kind, (planted, sound) in counts.items():
+        shown = rf"^\| {kind} \| {planted} \| {planted} \| \d+ \| \d+ \| {sound} \| 0 \|"
+        assert re.search(shown, text, re.MULTILINE), (kind, planted, sound)
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

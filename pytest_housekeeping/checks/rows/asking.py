@@ -79,14 +79,19 @@ def ask(
     Raises psycopg.OperationalError when the connection is lost.
     """
     asking = _Asking(connection=connection, timeout=timeout)
+    failed: set[tuple[str, str]] = set()
     for question in questions:
         if isinstance(question, Unasked):
             yield NotChecked(object=question.object, why=question.why)
         else:
             answer = asking.answer(question)
-            # Where the conversion itself ends in an error, that has been said.
-            if not (question.lossy and isinstance(answer, Answer) and answer.error):
-                yield answer
+            error = answer.error if isinstance(answer, Answer) else ""
+            # Where the conversion itself ends in an error, so does whatever looks at its value.
+            if error and question.converts:
+                failed.add((question.table, error))
+            elif error and (question.lossy or (question.table, error) in failed):
+                continue
+            yield answer
 
 
 @dataclass(kw_only=True)

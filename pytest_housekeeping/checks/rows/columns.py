@@ -76,6 +76,7 @@ def _conversion(ground: Ground, relation: Relation, column: Column, name: str) -
         demand="cannot be converted",
         table=str(before),
         source=source,
+        converts=True,
         forms=which_compute(source, value),
     )
     was = before.columns[column.number]

@@ -54,8 +54,9 @@ class Forms:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """``object`` is what rows may refuse, ``demand`` in words what is wrong with one, ``table``
-    whose rows are asked. What is ``lossy`` only is refused by nobody, and loses something. What is
-    ``indexed`` is computed where an index is built."""
+    whose rows are asked. What is ``lossy`` only is refused by nobody, and loses something; what
+    ``converts`` asks whether a value has one of the new type. What is ``indexed`` is computed where
+    an index is built."""
 
     object: str
     demand: str
@@ -63,6 +64,7 @@ class Question:
     source: Source
     forms: Forms
     lossy: bool = False
+    converts: bool = False
     indexed: bool = False
 
 

@@ -10,6 +10,7 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 
 _LENGTH = 60
 REFUSED, LOST, UNCHECKED = "rows-refuse", "rows-lose", "rows-not-checked"
+_FIX = "change these rows first, by hand or earlier in the batch, or ask less of them"
 
 
 def rows_verdict(answers: Sequence[Answer | NotChecked], changes: int) -> tuple[Verdict, str]:
@@ -44,6 +45,7 @@ def _findings(answers: Sequence[Answer | NotChecked]) -> Iterator[Finding]:
                 level=Level.WARNING if each.question.lossy else Level.ERROR,
                 object=each.question.object,
                 detail=_told(each),
+                fix="" if each.question.lossy else _FIX,
             )
 
 

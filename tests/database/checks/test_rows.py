@@ -69,6 +69,18 @@ def test_a_row_is_told_by_its_primary_key_and_nothing_else(ground: RowGround) ->
     assert detail.endswith("without a primary key none can be named")
 
 
+def test_a_row_that_cannot_be_converted_is_told_of_that_alone(ground: RowGround) -> None:
+    """Of what looks at the value the error is the same, and NULL it is not."""
+    change = "ALTER TABLE t ALTER b SET NOT NULL, ADD CHECK (length(b) < 90);"
+    rows = "INSERT INTO t (id, a, b) VALUES (1, 2, 'longer');"
+    outcome = ground.outcome(T, rows, f"{change} ALTER TABLE t ALTER b TYPE varchar(3)")
+    assert [each.question.demand for each in outcome.asked if each.violations] == [
+        "cannot be converted"
+    ]
+    (finding,) = rows_verdict(outcome.answers, 1)[0].findings
+    assert "change these rows first" in finding.fix
+
+
 def test_where_rows_can_refuse_nothing_that_is_said(ground: RowGround) -> None:
     outcome = ground.outcome(T, NULLS, "CREATE INDEX ON t (a); COMMENT ON TABLE t IS 'a'")
     verdict, said = rows_verdict(outcome.answers, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -217,3 +218,10 @@ def test_what_is_large_stays_small(tmp_path: Path) -> None:
     assert len(gzip.compress(to_json(usual).encode())) < 100_000
     assert len(step_summary(large)) < 65_536
     assert len(terminal_summary(large)) < 120
+
+
+def test_a_phase_of_which_nothing_ran_is_not_drawn_as_good() -> None:
+    drawn = summary_html(failed_sample())
+    bar = r'<th scope="row">(\w+)</th>\s*<td class="hk-bar"[^>]*><i class="hk-(\w+)"'
+    bars = dict(re.findall(bar, drawn))
+    assert bars == {"precheck": "good", "apply": "good", "verify": "bad", "promote": "none"}
