@@ -21,7 +21,9 @@ UNSHOWN = "the file holds a password as text, so nothing of it is shown"
 _QUOTED = "what the server says quotes a password, so nothing of it is shown"
 _HINTS = (
     *("pass", "pw", "secret", "://", "crypt", "hmac"),
-    *("apikey", "api_key", "token", "bearer", "basic", "-u", "--user"),
+    *("apikey", "api_key", "token", "bearer", "basic", "-u", "--user", "credential"),
+    *("program", "private_key", "privatekey", "encryption_key", "signing_key", "client_key"),
+    *("service_key", "account_key", "accountkey", "master_key", "sa_key"),
 )
 _LEAST = 8
 _DEPTH = 4
@@ -48,6 +50,14 @@ _PAIRS = re.compile(r"\s*+(?:\w++\s*+=\s*+(?:'[^']*+'|[^\s'\";=(]++)\s*+)++")
 _IN_A_PART = re.compile(
     rf"(?<![\w-])\w*?{NAME}(?:=|:[ \t]+|[ \t]+is[ \t]+)([^\s'\";&,]++)", re.IGNORECASE
 )
+# What is a secret as often as not, and counts where it cannot be taken for a word: a token, a key.
+_WEAK = re.compile(
+    r"(?:token|credentials?|(?:private|encryption|signing|client|service|account|master|sa)_?key)"
+    r"[\"'`]?[ \t]*+(?:(?:=>|:=|[=:]|to\b|)[ \t]*+(?:[EU]&?)?'|:[ \t]*+\")\"?([^\s'\"]{8,}+)",
+    re.IGNORECASE,
+)
+# mysql -px, sshpass -p x, redis-cli -a x.
+_OPTION = re.compile(r"(?<!\S)-[pa] ?([^\s'\";,]{8,}+)")
 # What a program or a request is handed: curl -u somebody:x, Authorization: Bearer x.
 _HANDED_OVER = re.compile(
     r"(?:(?<!\S)(?:-u|--user)[ =]*+[^\s:'\"]++:|\b(?:Bearer|Basic) +)([^\s'\";,]++)", re.IGNORECASE
@@ -101,6 +111,9 @@ def _literals(text: str, depth: int = 0) -> Iterator[str]:
     if not any(word in low for word in _HINTS):
         return  # nearly every text
     if depth == 0:
+        yield from filter(_is_no_word, _WEAK.findall(text))
+        if "program" in low:
+            yield from filter(_is_no_word, _OPTION.findall(text))
         yield from (match[1] for match in _IN_A_URL.finditer(text) if is_value(match[1]))
         yield from (match[1] for match in _IN_A_LINE.finditer(text) if is_value(match[1]))
         for match in _ON_THE_NEXT_LINE.finditer(text):

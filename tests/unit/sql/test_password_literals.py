@@ -40,6 +40,15 @@ HANDED_OVER = [
     f"COPY t FROM PROGRAM 'curl -u app:{UNMISTAKABLE} https://h/x'",
     f"COMMENT ON ROLE app IS 'the password is {UNMISTAKABLE}'",
     f"SELECT http_post('h', 'Authorization: Bearer {UNMISTAKABLE}')",
+    f"COPY t FROM PROGRAM 'mysql -u root -p{UNMISTAKABLE} d'",
+    f"COPY t FROM PROGRAM 'sshpass -p {UNMISTAKABLE} ssh h'",
+    f"UPDATE t SET token = '{UNMISTAKABLE}'",
+    f"SET app.token = '{UNMISTAKABLE}'",
+    f"ALTER DATABASE d SET app.encryption_key TO '{UNMISTAKABLE}'",
+    f"SELECT add(token => E'{UNMISTAKABLE}')",
+    f"CREATE SERVER s FOREIGN DATA WRAPPER f OPTIONS (private_key '{UNMISTAKABLE}')",
+    f"CREATE USER MAPPING FOR a SERVER s OPTIONS (credentials '{UNMISTAKABLE}')",
+    f"""SELECT '{{"token": "{UNMISTAKABLE}"}}'""",
 ]
 ONLY_KNOWN_TO_BE_THERE = [
     "DO $$BEGIN EXECUTE format('CREATE ROLE app PASSWORD %L', 'PW'); END$$",
@@ -62,6 +71,11 @@ NONE = [
     "CREATE TABLE quiz (bypass text DEFAULT 'yes', api_keys int, tokens text DEFAULT 'none')",
     "COPY t FROM PROGRAM 'gunzip -u a'",
     "SELECT 'Basic English', 'bearer of news'",
+    "CREATE TABLE t (token uuid DEFAULT uuid_generate_v4(), private_key bytea, sa_key text)",
+    "UPDATE t SET token = uuid_generate_v4() WHERE token = new.Token_1x AND key = 'Word-1-a'",
+    "SELECT token, 'a word', \"Token\", \"Of_2nd_Kind\" FROM t WHERE token = 'never-used'",
+    "COPY t FROM PROGRAM 'psql -p 54321234 -a x'",
+    "CREATE UNIQUE INDEX t_token_Key_1 ON t (token text_pattern_ops)",
     # How a column is called, by hand and by Prisma, Drizzle and Rails.
     "CREATE TABLE account (password text NOT NULL, id int)",
     'CREATE TABLE "User" ("password" TEXT)',
@@ -265,9 +279,9 @@ def test_what_is_wrong_in_such_a_file_is_told_by_its_place(text: str, broken: st
 
 def test_a_thousand_files_cost_little() -> None:
     text = "CREATE TABLE venture.account (id bigint PRIMARY KEY, name text NOT NULL);\n" * 100
-    started = time.perf_counter()
+    started = time.process_time()
     assert not any(holds_password(text) for _ in range(1000))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
