@@ -52,13 +52,16 @@ def from_json(text: str | bytes, *, name: str = "the audit", intact: bool = Fals
     return audit
 
 
-# Several parts of a run look at the same few audits.
-@lru_cache(maxsize=8)
+# Several parts of a run look at the same audits, each at all of them in turn.
+_AT_HAND = 64
+
+
+@lru_cache(maxsize=_AT_HAND)
 def _read(text: str | bytes) -> Audit:
     return Audit.model_validate_json(text)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=_AT_HAND)
 def digest_of(text: str | bytes) -> str:
     """The digest that the audit of this text has to have, whatever it says of it."""
     return digest(_read(text))

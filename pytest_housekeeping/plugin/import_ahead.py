@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from pytest_housekeeping.model import Kind, Step
-from pytest_housekeeping.plan.steps import BACKUP_STEPS
+from pytest_housekeeping.model import Kind, Phase, Step
+from pytest_housekeeping.plan.check_steps import SCOPE
 from pytest_housekeeping.plugin.known_code import KnownCode
 
 _CHECKS = {Kind.BOUNDARY: ("checks.code.verdict",), Kind.QUERY: ("checks.queries",)}
@@ -36,26 +36,29 @@ def import_ahead(known: KnownCode, steps: Iterable[Step]) -> None:
     SystemError: https://github.com/python/cpython/issues/106905
     """
     if not known.asked:
-        asked = list(steps)
-        kinds = dict.fromkeys(step.kind for step in asked)
+        kinds = dict.fromkeys(step.kind for step in steps)
         rehearses = Kind.REHEARSAL in kinds
         tables = (_CHECKS, _ON_A_COPY) if rehearses else (_CHECKS,)
         checks = (name for table in tables for kind in kinds for name in table.get(kind, ()))
-        compiles = not any(map(_waits, asked))
-        work = partial(_import, [*checks, *_AT_THE_END], compiles=compiles)
+        work = partial(_import, [*checks, *_AT_THE_END], compiles=not rehearses)
         threading.Thread(target=work, name=_NAME, daemon=True).start()
 
 
-def compile_ahead(known: KnownCode, step: Step, *, rehearses: bool) -> None:
-    """At the first step that mostly waits for servers, where there is one, begin with the templates
-    of the report: before that they would keep the run from coming there."""
-    if _waits(step) and not known.asked:
-        work = partial(_compile, rehearses=rehearses)
-        threading.Thread(target=work, name=_NAME, daemon=True).start()
+class TemplatesAhead:
+    """Begins with the templates of the report where a run that rehearses waits for the server of
+    the copy longest: before that they would keep it from coming there."""
 
+    def __init__(self, *, rehearses: bool) -> None:
+        self._left = rehearses
 
-def _waits(step: Step) -> bool:
-    return step.kind is Kind.BACKUP and step.name == BACKUP_STEPS[0]
+    def before(self, step: Step, known: KnownCode) -> None:
+        """Called before each step."""
+        on_the_copy = step.phase is Phase.REHEARSE and step.name != SCOPE
+        if self._left and on_the_copy and (step.kind is not Kind.REHEARSAL or not step.path):
+            self._left = False
+            if not known.asked:
+                work = partial(_compile, rehearses=True)
+                threading.Thread(target=work, name=_NAME, daemon=True).start()
 
 
 def wait_for_imports() -> None:

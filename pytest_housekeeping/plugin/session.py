@@ -15,7 +15,7 @@ import pytest
 from pytest_housekeeping.model import Kind, Outcome, Phase, Step, StepResult
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plugin import fast_runner, items
-from pytest_housekeeping.plugin.import_ahead import compile_ahead, import_ahead
+from pytest_housekeeping.plugin.import_ahead import TemplatesAhead, import_ahead
 from pytest_housekeeping.plugin.options import lists_only
 from pytest_housekeeping.plugin.outcomes import outcome_of, why_not_collected
 from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report
@@ -62,6 +62,7 @@ class ActiveRun:
         self.phases: dict[str, list[pytest.TestReport]] = {}
         self._known_before: dict[pytest.Item, list[tuple[items.StepItem, StepResult]]] = {}
         self._unwatched: bool | None = None
+        self._templates = TemplatesAhead(rehearses=self.plan.rehearses)
         self.recorder = Recorder(promotion)
         self.lists_only = lists_only(config)
         if not self.lists_only:
@@ -230,8 +231,7 @@ class ActiveRun:
             self.recorder.begin_step(step)
         if not isinstance(item, items.StepItem):
             return None
-        known = self.config.stash[CODE_WATCH].known
-        compile_ahead(known, item.step, rehearses=self.plan.rehearses)
+        self._templates.before(item.step, self.config.stash[CODE_WATCH].known)
         if item.step.kind is Kind.PROMOTE:
             self.attest_code()
         if item.step.phase in (Phase.APPLY, Phase.SEED):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.model import Kind
+from pytest_housekeeping.model import Kind, Phase
 from pytest_housekeeping.plugin import import_ahead as module
 
 
@@ -66,19 +66,23 @@ def test_what_no_step_of_the_plan_needs_is_not_imported(monkeypatch: pytest.Monk
     assert given == ["checks.queries", "checks.objects", *module._AT_THE_END]
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "asked", "expected"),
-    [
-        (Kind.BACKUP, "snapshot", False, ["hk-imports"]),
-        (Kind.BACKUP, "snapshot", True, []),
-        (Kind.BACKUP, "proof", False, []),
-        (Kind.PRECHECK, "history", False, []),
-    ],
-)
-def test_templates_are_compiled_where_the_run_begins_to_wait(
-    begun: list[str], kind: Kind, name: str, asked: bool, expected: list[str]
+@pytest.mark.parametrize(("asked", "expected"), [(False, 1), (True, 0)])
+def test_templates_are_compiled_where_the_run_waits_for_the_copy(
+    begun: list[str], asked: bool, expected: int
 ) -> None:
     known: Any = SimpleNamespace(asked=asked)
-    step: Any = SimpleNamespace(kind=kind, name=name)
-    module.compile_ahead(known, step, rehearses=True)
-    assert begun == expected
+    templates = module.TemplatesAhead(rehearses=True)
+    for phase, kind, name, path in (
+        (Phase.BACKUP, Kind.BACKUP, "proof", ""),
+        (Phase.REHEARSE, Kind.REHEARSAL, "0001_a", "sql/migrations/0001_a.sql"),
+        (Phase.REHEARSE, Kind.RLS, "scope", "checks/rls.toml"),
+    ):
+        step: Any = SimpleNamespace(phase=phase, kind=kind, name=name, path=path)
+        templates.before(step, known)
+    assert begun == []
+    for name in ("rls-not-enabled", "rls-not-forced"):
+        step = SimpleNamespace(
+            phase=Phase.REHEARSE, kind=Kind.RLS, name=name, path="checks/rls.toml"
+        )
+        templates.before(step, known)
+    assert begun == ["hk-imports"] * expected
