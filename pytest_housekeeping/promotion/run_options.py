@@ -39,7 +39,6 @@ class RunOptions:
     segments: int | None = None
     accepted_drift: str | None = None
     baseline: str | None = None
-    no_canary: bool = False
     in_place: bool = False
     to: str = ""
     promoter: str = ""
