@@ -116,6 +116,13 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--hk-no-canary",
+        {
+            "action": "store_true",
+            "help": "verify: does nothing any more; made-up rows are written to a copy alone",
+        },
+    ),
+    (
         "--hk-staging-url",
         {
             "metavar": "URL",

@@ -108,6 +108,11 @@ _ONLY_IN = (
         fix="leave it out; it belongs to --hk-mode=staging, and to ordinary runs",
     ),
     _OnlyIn(
+        option="--hk-no-canary",
+        belongs=lambda rules: rules.watches,
+        why="it was meant for a watch, and does nothing any more",
+    ),
+    _OnlyIn(
         option="--hk-write-baseline",
         belongs=lambda rules: rules.throwaway,
         why="what is let stand is decided on a throwaway database, and committed",

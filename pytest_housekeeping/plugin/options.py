@@ -57,6 +57,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         segments=option.hk_segments,
         accepted_drift=option.hk_accept_drift,
         baseline=option.hk_baseline,
+        no_canary=bool(option.hk_no_canary),
         in_place=bool(option.hk_in_place),
         to=option.hk_to or "",
         promoter=option.hk_as or "",

@@ -39,6 +39,7 @@ class RunOptions:
     segments: int | None = None
     accepted_drift: str | None = None
     baseline: str | None = None
+    no_canary: bool = False
     in_place: bool = False
     to: str = ""
     promoter: str = ""

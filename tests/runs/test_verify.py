@@ -141,13 +141,16 @@ def test_what_was_changed_by_hand_turns_it_red(watched: Production) -> None:
     assert before.differences(after) == []
 
 
-def test_what_a_test_writes_is_rolled_back(watched: Production) -> None:
+def test_without_canaries_nothing_is_left_out_any_more(watched: Production) -> None:
+    """The option of earlier versions is taken, does nothing, and says so."""
     watched.change({"checks/test_write.py": _WRITES})
 
-    run = verify(watched)
+    run = verify(watched, "--hk-no-canary")
 
     assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
+    assert "--hk-no-canary does nothing any more" in run.output
     assert run.steps["checks/test_write.py::test_it"] == "passed"
+    assert run.steps["checks/rls.toml::identity-isolated"] == "passed"
     assert watched.unchanged
 
 
@@ -197,6 +200,19 @@ def test_a_dirty_tree_is_verified_and_not_committed(watched: Production) -> None
     assert run.audit["source"]["dirty"]
     assert "not committed: uncommitted changes" in run.output
     assert watched.unchanged
+
+
+@pytest.mark.parametrize("mode", ["staging", "prod"])
+def test_what_was_meant_for_a_watch_belongs_to_no_other_mode(
+    production: Production, mode: str
+) -> None:
+    confirm = "PROMOTE" if mode == "prod" else None
+    run = production.promote(f"--hk-mode={mode}", "--hk-no-canary", confirm=confirm)
+
+    assert run.code == 4
+    assert "--hk-no-canary" in run.output
+    assert "it belongs to --hk-mode=verify" in run.output
+    assert production.unchanged
 
 
 def test_a_part_of_it_can_be_asked_for(watched: Production) -> None:

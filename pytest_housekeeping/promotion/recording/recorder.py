@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.report.beside import Beside
     from pytest_housekeeping.promotion.context import RunContext
 
+_NO_CANARY = "--hk-no-canary does nothing any more: made-up rows are written to a copy alone"
+
 
 class Recorder:
     """Keeps the record of one run. Every failure to keep it is told, and fails the run.
@@ -59,7 +61,7 @@ class Recorder:
         written = written_passwords(self.context.plan)
         self.secrets = Secrets((*self.run.secrets, *written, *secrets_of_environment()))
         self.audit: Audit | None = None
-        self.messages: list[str] = []
+        self.messages: list[str] = [_NO_CANARY] if self.context.options.no_canary else []
         self.uncollected: list[str] = []
         self.complete = True
         self._outcome = RunOutcome.UNKNOWN
