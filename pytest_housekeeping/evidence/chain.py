@@ -5,7 +5,7 @@ edit no longer fits the audit's own digest; an edit that brings a new digest alo
 is gone, leaves the next audit pointing at a digest that nobody has. The newest audit has no
 successor yet, and a whole chain can be written anew: against both stands git, which keeps every
 audit on a branch that is only added to and never pushed by force (git/branch.py), and whose commits
-tell which audit they have brought. proof.py looks at all of it.
+tell which audit they have brought. proof/ looks at all of it.
 """
 
 from __future__ import annotations

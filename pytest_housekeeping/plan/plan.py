@@ -111,11 +111,6 @@ class Plan:
         """Whether what the schema decides is proved on a copy of the target."""
         return any(step.phase is Phase.REHEARSE for step in self.steps)
 
-    def promote_step(self, segment: int) -> Step:
-        return next(
-            step for step in self.steps if step.kind is Kind.PROMOTE and step.segment == segment
-        )
-
 
 def build(
     config: Config,

@@ -30,7 +30,6 @@ class Change:
     name: str
     id: str
     tags: tuple[str, ...] = ()
-    reworked: bool = False
 
 
 @dataclass(kw_only=True)
@@ -89,11 +88,9 @@ def _with_tags(reading: _Reading) -> Iterator[Change]:
     names = [each.name for each in reading.changes]
     for place, change in enumerate(reading.changes):
         again = _next(names, change.name, place)
-        tags = [tag for each in reading.tags[place:again] for tag in each]
-        reworked = again is not None
-        yield Change(
-            name=change.name, id=change.id, tags=tuple(tags) if reworked else (), reworked=reworked
-        )
+        between = reading.tags[place:again] if again is not None else ()
+        tags = tuple(tag for each in between for tag in each)
+        yield Change(name=change.name, id=change.id, tags=tags)
 
 
 def _next(names: Sequence[str], name: str, place: int) -> int | None:
