@@ -127,21 +127,34 @@ def _tests(files: ProjectFiles, given: str, names: TestNames) -> Iterator[Step]:
 
 
 def _refuse_unread(files: ProjectFiles, checks: str, names: TestNames) -> None:
-    """Raises MisuseError for a file with tests that pytest does not look into by its name, and that
-    no other file names, as one that imports them would."""
+    """Raises MisuseError for a test that pytest does not look for: because of what its file is
+    called, where no other file names that, as one that imports it would; or because settings leave
+    out what is called like a test everywhere else. Where no test is asked for, none is missing."""
+    if not names.files:
+        return
     texts = {path: _text_of(files, path) for path in files.find(checks, "*.py", below=True)}
     for path, text in texts.items():
         name = path.rpartition("/")[2]
-        if name == "conftest.py" or any(fnmatch(name, pattern) for pattern in names.files):
+        if name == "conftest.py":
             continue
-        tests = tests_in(text, names)
-        module = re.compile(rb"\b%s\b" % re.escape(name.removesuffix(".py").encode()))
-        if tests and not any(module.search(each) for at, each in texts.items() if at != path):
+        is_read = any(fnmatch(name, pattern) for pattern in names.files)
+        usual = tests_in(text, TestNames())
+        if is_read:
+            tests = sorted({*usual} - {*tests_in(text, names)}) if names != TestNames() else []
+        else:
+            module = re.compile(rb"\b%s\b" % re.escape(name.removesuffix(".py").encode()))
+            others = (each for at, each in texts.items() if at != path)
+            is_imported = any(module.search(each) for each in others)
+            tests = [] if is_imported else [*usual, *tests_in(text, names)]
+        if tests:
             raise MisuseError(
-                f"{path} has a test, {tests[0]}, and is read by nobody",
-                why="pytest goes by the names of files, so that it would never run",
-                fix=f"call the file as one of {', '.join(names.files)}; or the function otherwise,"
-                " if it is no test",
+                f"{path} has a test, {tests[0]}, and is read by nobody"
+                if not is_read
+                else f"{path} has a test, {tests[0]}, and python_functions or python_classes leave"
+                " it out",
+                why="pytest goes by names, so that it would never run",
+                fix=f"call the file as one of {', '.join(names.files)}, and the test as these"
+                " settings of pytest say; or otherwise, if it is no test",
             )
 
 

@@ -511,6 +511,29 @@ def test_a_test_that_pytest_does_not_look_for_is_misuse(
 
 
 @pytest.mark.parametrize(
+    ("names", "refused"),
+    [
+        (TestNames(), False),
+        (TestNames(functions=("test", "check")), False),
+        (TestNames(functions=("check",)), True),
+        (TestNames(classes=("Check",)), True),
+        (TestNames(files=("check_*.py",)), True),
+        (TestNames(files=(), functions=(), classes=()), False),
+    ],
+)
+def test_settings_that_leave_out_what_is_a_test_elsewhere_are_misuse(
+    tmp_path: Path, names: TestNames, refused: bool
+) -> None:
+    """On a command line they would be in no commit: -o python_functions=x."""
+    (tmp_path / "checks").mkdir()
+    text = "def test_a(): ...\nclass TestA:\n    def test_b(self): ...\n"
+    (tmp_path / "checks/test_it.py").write_text(text, encoding="utf-8")
+    contracts = Contracts(objects=None, rls=None, boundaries=None, rules=())
+    with pytest.raises(MisuseError, match="never run") if refused else nullcontext():
+        check_steps(Config(root=tmp_path), ProjectFiles(tmp_path), contracts, names)
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("def test_a(): ...\n\ndef test_a(): ...\n", "3: test_a is defined again, after line 1"),
