@@ -3,8 +3,7 @@
 What pytest does up to there is the same for databases with one plan: its settings, its plugins'
 beginning, their fixtures, the items. Such a process connects to one database of the group to know
 the plan, and lets go of it before anything is forked. Where code of the project has run by then, or
-a thread or a connection is left, nothing is shared: the runs are forked before all that, as the
-first of each group is.
+a thread or a connection is left, nothing is shared: the runs are forked before all that.
 """
 
 from __future__ import annotations
@@ -28,7 +27,10 @@ from pytest_housekeeping.plugin.stash import CODE_WATCH, PROMOTION
 
 # How an exit says that the database has another plan than its group had: nothing was begun.
 ANOTHER_PLAN = 113
-# So many groups of a fleet have such a process; the runs of further ones are forked as the first.
+# How it says that nothing may be shared: in its group it is not tried again, as it is where the
+# database that was to tell the plan was away.
+_UNFIT = 114
+# So many groups of a fleet have such a process; the runs of further ones are forked without.
 _MOST = 4
 _READY = "ready\n"
 
@@ -68,15 +70,11 @@ class Collections:
 
     def __init__(self) -> None:
         self._of: dict[str, _Collection | None] = {}
-        self._begun: set[str] = set()
+        self._tried: set[str] = set()
 
     def is_due(self, group: str) -> bool:
-        """Whether one is to be made, as it is for the second database of a group; "" is none."""
-        if not group:
-            return False
-        due = group in self._begun and group not in self._of and len(self._of) < _MOST
-        self._begun.add(group)
-        return due
+        """Whether one is to be made for the next database of a group; "" is none."""
+        return bool(group) and group not in self._of and len(self._of) < _MOST
 
     def begin(self, group: str) -> tuple[IO[str], IO[str]] | None:
         """Make it. In the new process, where it reads jobs and where it says how they ended."""
@@ -91,11 +89,13 @@ class Collections:
         for each in (there, here):
             os.close(each)
         made = _Collection(pid=pid, jobs=os.fdopen(jobs, "w"), ends=os.fdopen(ends))
-        ready = made.is_ready()
-        self._of[group] = made if ready else None
-        if not ready:
-            made.end()
-            _forget_output()
+        if made.is_ready():
+            self._of[group] = made
+            return None
+        if made.end() == _UNFIT or group in self._tried:
+            self._of[group] = None
+        self._tried.add(group)
+        _forget_output()
         return None
 
     def run(self, group: str, job: str) -> int | None:
@@ -134,7 +134,7 @@ def forks_behind(session: pytest.Session, jobs: IO[str], ends: IO[str]) -> str:
         run.prechecks["evidence"]()
     run.close()
     if not is_fit(session):
-        os._exit(1)
+        os._exit(_UNFIT)
     session.config.stash[CODE_WATCH].settle()
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:

@@ -38,8 +38,8 @@ PLACES = ("keep", "proof", "back", "reading")
 class Forks:
     """Reads jobs where pytest is about to read its conftests, and goes on in a fork for each.
 
-    Of the databases of a group those behind the second are forked where pytest has collected, if
-    no code of the project has run by then: see ``collected.py``.
+    Of the databases of a group those that are promoted are forked where pytest has collected, if no
+    code of the project has run by then: see ``collected.py``.
     """
 
     def __init__(

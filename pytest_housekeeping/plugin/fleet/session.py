@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from argparse import Namespace
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,15 +131,31 @@ class FleetSession:
             self.failed = dict(_failed(work))
 
     def _rehearse(self) -> None:
-        """Each group once, on one of it, before anything is begun."""
+        """Each group once, on one of it, before anything is begun; as many at once as there are
+        processes for the databases behind them."""
         if self.config.option.collectonly or self.mode is Mode.VERIFY:
             return
         words = ("--hk-mode=plan", *self.config.stash[ARGUMENTS])
         arguments = [word for word in words if not word.startswith(_OF_A_CHANGE)]
-        if behind := self.work.survey.behind:
+        behind = self.work.survey.behind
+        waiting, early = iter(behind), dict[str, str]()
+
+        def rehearse() -> None:
             with self._runs(arguments) as runs:
-                for group in behind:
-                    self._rehearsed(runs, group)
+                for group in waiting:
+                    early[group.name] = self._rehearsed(runs, group)
+
+        processes = getattr(self.config.option, "numprocesses", None) or 1
+        with ThreadPoolExecutor(max_workers=processes) as pool:
+            begun = [pool.submit(rehearse) for _ in behind[:processes]]
+            try:
+                for each in begun:
+                    each.result()
+            finally:
+                # Where one has no end, or Ctrl-C was pressed, none of these is begun any more.
+                deque(waiting, maxlen=0)
+        told = ((group.name, early[group.name]) for group in behind)
+        self.told += [f"{name}: {why}" for name, why in told if why]
 
     def _runs(self, arguments: Sequence[str]) -> Runs:
         found, fleet = self.work.survey, self.work.fleet
@@ -147,23 +165,23 @@ class FleetSession:
         shared = self.work.folder
         return Runs(self.settings, arguments, major=major, audits=audits, shared=shared)
 
-    def _rehearsed(self, runs: Runs, group: Group) -> None:
+    def _rehearsed(self, runs: Runs, group: Group) -> str:
+        """Why it is too early for what was rehearsed; "" where it is not."""
         database = group.members[0].database
         target = database.target(self.work.fleet, self.settings.audit)
         given = Handed(target=target, keep=self.work.proof_of(group))
         ended = runs.run(given)
         place = self.work.proof_of(group)
-        said = ""
+        said = early = ""
         if ended.code != 0 or not place.exists():
             said = f"the rehearsal on {target.name} has failed:\n{ended.output[-4000:]}"
         else:
-            proof = read_proof(place)
-            if proof.too_early:
-                said = proof.too_early * (self.mode is Mode.PROD)
-                self.told.append(f"{group.name}: {proof.too_early}")
+            early = read_proof(place).too_early
+            said = early * (self.mode is Mode.PROD)
         if said:
             self.failed[group.name] = said
             self.work.failure_of(group).write_text(said, encoding="utf-8")
+        return early
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

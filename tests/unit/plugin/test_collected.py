@@ -59,12 +59,26 @@ def test_nothing_is_forked_behind_what_would_be_shared(
     assert f"is fit: {said}" in done.outlines, done.outlines
 
 
-def test_one_is_made_for_the_second_of_a_group_and_of_some_groups_alone() -> None:
+def test_one_is_made_for_some_groups_alone() -> None:
     made = Collections()
     assert not made.is_due("")
-    assert not made.is_due("")
-    assert [made.is_due("one") for _ in range(2)] == [False, True]
+    assert made.is_due("one")
     assert made.run("one", "{}\n") is None
+    for group in ("two", "three", "four", "five"):
+        if made.begin(group):
+            os._exit(114)
+    assert not made.is_due("one")
+
+
+@pytest.mark.parametrize(("code", "due"), [(114, [False, False]), (4, [True, False])])
+def test_it_is_tried_again_only_where_a_database_was_away(code: int, due: list[bool]) -> None:
+    """What may not be shared for one of a group may not be for any."""
+    made, found = Collections(), list[bool]()
+    for _ in range(2):
+        if made.begin("one"):
+            os._exit(code)
+        found.append(made.is_due("one"))
+    assert found == due
 
 
 def begun(made: Collections) -> tuple[IO[str], IO[str]] | None:
