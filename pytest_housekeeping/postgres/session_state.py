@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+
+import psycopg
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.postgres.connection import KEEPALIVES, Connection
@@ -91,6 +94,17 @@ LOOK_FOR_CLIENT_IF_IT_CAN = (
     f"SELECT pg_catalog.set_config('{LOOKS_FOR_ITS_CLIENT}', '2s', true)"
     " WHERE pg_catalog.version() ~ 'linux'"
 )
+
+
+@contextmanager
+def looked_for(connection: Connection) -> Iterator[None]:
+    """The same outside of a transaction, while the block runs."""
+    connection.execute(LOOK_FOR_CLIENT_IF_IT_CAN.replace("true", "false").encode())
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):
+            connection.execute(f"RESET {LOOKS_FOR_ITS_CLIENT}".encode())
 
 
 def local_settings(config: Config, *, lock_ms: int | None = None) -> str:

@@ -6,6 +6,7 @@ import psycopg
 
 from pytest_housekeeping.errors import LeftBehind, SqlFailed
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.session_state import looked_for
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.transaction.interrupted import FINISHED, not_cleared, resume
 from pytest_housekeeping.sql.file import SqlFile
@@ -35,7 +36,8 @@ def apply(
     try:
         said = "" if fresh else resume(connection, text)
         if not said.endswith(FINISHED):
-            connection.execute(text.encode())
+            with looked_for(connection):
+                connection.execute(text.encode())
     except psycopg.Error as error:
         raise _failed(connection, explain(file.path, text, error), before, text) from None
     broken = _invalid(connection) - before

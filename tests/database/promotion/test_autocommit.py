@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
@@ -11,6 +16,7 @@ import pytest
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.session_state import read_settings
 from pytest_housekeeping.promotion.transaction import autocommit as alone
 from pytest_housekeeping.promotion.transaction.interrupted import FINISHED, left_by
 from pytest_housekeeping.server import StagingDatabase
@@ -207,3 +213,38 @@ def test_a_fresh_database_has_no_interrupted_run(connection: LentConnection, tex
     assert apply(connection, text) == (FINISHED,)
     with pytest.raises(SqlFailed):
         apply(connection, text, fresh=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the server's system does not tell")
+def test_a_build_whose_client_is_gone_ends(
+    connection: LentConnection, database: StagingDatabase
+) -> None:
+    """It waits for somebody who reads, and nobody waits for it any more."""
+    pid, until = connection.info.backend_pid, time.monotonic() + 20
+    with (
+        in_the_way(database, "orders"),
+        connect(database.superuser_conninfo) as other,
+        ThreadPoolExecutor(1, initializer=connection.admit) as threads,
+    ):
+        built = threads.submit(apply, connection, INDEX)
+        while not _is_at(other, pid, "CREATE UNIQUE INDEX%"):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        with socket.socket(fileno=os.dup(connection.fileno())) as ours:
+            ours.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(SqlFailed):
+            built.result()
+        while _is_at(other, pid, "%"):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+def test_the_session_is_as_it_was_behind_such_a_file(connection: LentConnection) -> None:
+    before = read_settings(connection)
+    apply(connection, INDEX)
+    assert read_settings(connection) == before
+
+
+def _is_at(connection: LentConnection, pid: int, query: str) -> bool:
+    asked = "SELECT FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND query LIKE %s"
+    return connection.execute(asked, (pid, query)).fetchone() is not None
