@@ -191,9 +191,7 @@ PLANTED = (
         f"lower(slug) = lower({MY_SLUG})",
         ACME.format("ACME"),
     ),
-    nearly(
-        "a prefix", "identity-isolated", SLUG, f"slug LIKE {MY_SLUG} || '%'", ACME.format("acme2")
-    ),
+    nearly("a prefix", SLUG, f"slug LIKE {MY_SLUG} || '%'", ACME.format("acme2")),
     nearly(
         "a part of a list",
         SLUG,
