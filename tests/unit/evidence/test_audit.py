@@ -244,6 +244,7 @@ def test_pydantic_is_imported_with_this_module_only() -> None:
         "import pytest_housekeeping.evidence.journal, pytest_housekeeping.evidence.report.html\n"
         "import pytest_housekeeping.evidence.git.repository, pytest_housekeeping.evidence.secrets\n"
         "import pytest_housekeeping.promotion.recording.recorder\n"
+        "import pytest_housekeeping.promotion.production.start\n"
         "print([name for name in ('pydantic', 'git', 'pytest', 'jinja2') if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
