@@ -146,7 +146,10 @@ def test_a_copy_that_is_killed_in_the_middle(production: Production, step: str) 
     assert "killed" in run.output, run.output
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert production.unchanged
-    assert run.steps[step] == "failed"
+    # What ran ahead has its answer; the next one has none.
+    steps = list(run.steps)
+    behind = steps[steps.index(step) :]
+    assert "failed" in {run.steps[each] for each in behind[:2]}, run.output
     assert {run.steps["sql/migrations/0002_notes.sql::apply"], run.steps["promote"]} == {"skipped"}
     assert "Traceback" not in run.output, run.output
     assert "INTERNALERROR" not in run.output, run.output

@@ -13,8 +13,11 @@ from typing import Any
 
 import psycopg
 
+import pytest_housekeeping
 from pytest_housekeeping.server import ServerSettings
-from support.fresh_copy import ROOT
+
+# Where this very tool lies: the folder of the tests may hold another one.
+_PLACE = str(Path(pytest_housekeeping.__file__).parents[1])
 
 _START = """
 import json, os, sys, time
@@ -67,8 +70,8 @@ def launch(
     """A process that starts a server, prints what it is as JSON, and goes on with `script`."""
     code = "\n".join((before, _START, script))
     return subprocess.Popen(
-        [*prefix, sys.executable, "-c", code, json.dumps(dict(settings or {}))],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+        [*prefix, sys.executable, "-P", "-c", code, json.dumps(dict(settings or {}))],
+        env={**os.environ, "PYTHONPATH": _PLACE, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -188,7 +188,7 @@ def test_another_database_history_option_or_code_is_named(planned: Planned) -> N
     assert unlike(replace(planned.measured, target=elsewhere)) == ()
     assert unlike(past=(replace(PAST, sha256="b" * 64),)) == ("history",)
     assert unlike(past=()) == ("files", "history")
-    assert unlike(tests=TestNames(functions=("check",))) == ("options",)
+    assert unlike(tests=TestNames(functions=("test", "check"))) == ("options",)
     code = replace(planned.measured, code={"shop": "another text"})  # type: ignore[dict-item]
     assert unlike(code) == ("code",)
     segments = replace(planned.measured, after=(*planned.measured.after,) * 2)

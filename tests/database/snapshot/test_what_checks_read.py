@@ -61,6 +61,10 @@ _EXPLAINED = explained(
         "pg_attribute.attnum": "physical: the order of columns is told without the dropped ones",
         "pg_database.datname": "a restore has another; the precheck of identity compares it",
         "pg_extension.extname": _KIND,
+        """pg_event_trigger.evtowner pg_foreign_data_wrapper.fdwname
+        pg_foreign_data_wrapper.fdwowner pg_publication.pubowner pg_ts_config.cfgname
+        pg_ts_config.cfgnamespace""": "no check reads it: a replay and init do, on a new server",
+        "pg_inherits.inhdetachpending": "no check reads it: whoever finishes the detaching does",
         "pg_user_mapping.umoptions": "PostgreSQL shows them to superusers and their owner alone",
     }
 )
