@@ -109,8 +109,8 @@ def _of_fleet(context: RunContext, target: ProductionTarget, schema: Fingerprint
 def _without_unfinished(
     context: RunContext, differences: Sequence[Difference]
 ) -> tuple[list[Difference], list[Difference]]:
-    """Indexes that an interrupted run of a pending file has left or made, or dropped, outside of a
-    transaction, and what else differs. Such a file goes on from there.
+    """Indexes that an interrupted run of a pending file has left or made outside of a transaction,
+    and what else differs. Such a file goes on from there.
     """
     pending = (file for segment in context.plan.segments for file in segment.files)
     texts = [context.files.text(file) for file in pending if file.transaction == "none"]
