@@ -138,9 +138,11 @@ def _refuse_unread(files: ProjectFiles, checks: str, names: TestNames) -> None:
         if name == "conftest.py":
             continue
         is_read = any(fnmatch(name, pattern) for pattern in names.files)
+        if is_read and names == TestNames():
+            continue  # nothing is left out of it
         usual = tests_in(text, TestNames())
         if is_read:
-            tests = sorted({*usual} - {*tests_in(text, names)}) if names != TestNames() else []
+            tests = sorted({*usual} - {*tests_in(text, names)})
         else:
             module = re.compile(rb"\b%s\b" % re.escape(name.removesuffix(".py").encode()))
             others = (each for at, each in texts.items() if at != path)

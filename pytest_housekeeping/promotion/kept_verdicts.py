@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pytest_housekeeping.checks.json_cache import read_entries, write_entries
+from pytest_housekeeping.checks.json_cache import default_folder, read_entries, write_entries
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.installed_tools import installed_tools
 from pytest_housekeeping.server.kept_folders import build_facts
+from pytest_housekeeping.sql.text import digest_of_facts
 
 _MINUTE = "%Y-%m-%d %H:%M UTC"
 
@@ -73,6 +74,12 @@ class KeptVerdicts:
             return
         fields = {step: asdict(verdict) for step, verdict in verdicts.items()}
         write_entries(self._file, {}, {self.key: {"at": at.isoformat(), "verdicts": fields}})
+
+
+def kept_verdicts(context: RunContext, name: str, facts: Iterable[object]) -> KeptVerdicts:
+    """What is known under these facts, in the folder of that name in the user's cache."""
+    key = digest_of_facts(list(facts))
+    return KeptVerdicts(folder=default_folder(name), key=key, recent=recent(context))
 
 
 def to_the_minute(moment: datetime) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.model import Kind, Phase, Step, Verdict
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, recent
-from pytest_housekeeping.sql.text import digest, digest_of_facts
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, kept_verdicts
+from pytest_housekeeping.sql.text import digest
 
 _KINDS = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY)
 
@@ -45,8 +44,8 @@ class KnownChecks:
         facts = self.facts()
         if facts is None:
             return None
-        key = digest_of_facts([*facts, *_asked(self.context), sorted(self._steps)])
-        return KeptVerdicts(folder=default_folder("proofs"), key=key, recent=recent(self.context))
+        facts = [*facts, *_asked(self.context), sorted(self._steps)]
+        return kept_verdicts(self.context, "proofs", facts)
 
     @cached_property
     def _known(self) -> Mapping[str, Verdict]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import LiteralString, Protocol
 
@@ -124,10 +124,8 @@ def replay_file(
     if unreadable := [each for each in file.problems if each.unreadable]:
         places = (f"{file.path}:{each.line}:{each.column}: {each.found}" for each in unreadable)
         raise SqlFailed("\n".join(places), why=unreadable[0].why, fix=unreadable[0].fix)
-    if file.path in config.as_superuser:
-        with _superuser(config.migrator, adviser):
-            _as_it_ran(config, connection, file, text, adviser, before_file)
-    else:
+    raised = file.path in config.as_superuser
+    with _superuser(config.migrator, adviser) if raised else nullcontext():
         _as_it_ran(config, connection, file, text, adviser, before_file)
 
 

@@ -12,14 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from pytest_housekeeping.checks.builtins import read_builtins, replaced_builtins
-from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging, recent
+from pytest_housekeeping.promotion.kept_verdicts import (
+    KeptVerdicts,
+    facts_of_staging,
+    kept_verdicts,
+)
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.sql.text import digest_of_facts
 
 
 class TripwiresAhead:
@@ -98,5 +100,5 @@ def tried_ahead(context: RunContext, throwaway: Throwaway, rules: Sequence[Rule]
 def _kept(context: RunContext, rules: Sequence[Rule]) -> KeptVerdicts:
     """They depend on the tool and what it stands on, the server's build, the settings, what a
     superuser has done to the server, and the rules themselves; no migration reaches them."""
-    key = digest_of_facts([*facts_of_staging(context), [repr(rule) for rule in rules]])
-    return KeptVerdicts(folder=default_folder("tripwires"), key=key, recent=recent(context))
+    facts = [*facts_of_staging(context), [repr(rule) for rule in rules]]
+    return kept_verdicts(context, "tripwires", facts)

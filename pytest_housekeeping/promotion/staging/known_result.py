@@ -10,7 +10,7 @@ from hashlib import sha256
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.postgres.own_tables.tables import TABLES
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, facts_of_staging, recent
+from pytest_housekeeping.promotion.kept_verdicts import facts_of_staging, kept_verdicts, recent
 from pytest_housekeeping.promotion.known_restores import restored_once
 from pytest_housekeeping.promotion.staging.restored_before import RestoredBefore
 from pytest_housekeeping.promotion.throwaway import Throwaway
@@ -47,13 +47,12 @@ class KnownResult:
         text = without_history(dump, self.context.config.history_schema)
         if text is None or self.throwaway.kind == "given":
             return prove()
-        context, folder = self.context, default_folder("results")
-        facts, lately = facts_of_staging(context), recent(context)
+        context, name = self.context, "results"
+        facts = facts_of_staging(context)
         key = digest_of_facts([*facts, "before"])
-        before = RestoredBefore(folder=folder, key=key, recent=lately)
+        before = RestoredBefore(folder=default_folder(name), key=key, recent=recent(context))
         same = [expected.digest, sha256(without_positions(text)).hexdigest()]
-        key = digest_of_facts([*facts, *same])
-        kept = KeptVerdicts(folder=folder, key=key, recent=lately)
+        kept = kept_verdicts(context, name, [*facts, *same])
         started = context.run.started_at
 
         def prove_what_is_other() -> BackupProof:

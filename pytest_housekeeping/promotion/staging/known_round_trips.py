@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.checks.rollbacks.round_trip_input import RoundTripInput
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_verdicts import (
     KeptVerdicts,
     facts_of_database,
-    recent,
+    kept_verdicts,
 )
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.sql.text import digest_of_facts
+
+_NAME = "round-trips"
 
 
 def known_round_trips(
@@ -36,7 +36,7 @@ def known_round_trips(
         [before.digest if before else "", schema.digest],
         sorted((path, each.digest) for path, each in given.schema_before_migration.items()),
     ]
-    return _kept(context, facts)
+    return kept_verdicts(context, _NAME, facts)
 
 
 def known_repeatables(
@@ -44,9 +44,5 @@ def known_repeatables(
 ) -> KeptVerdicts:
     """The same of view and policy files that are applied again, by their paths and ``texts``, to
     the ``schema`` that all of them have made."""
-    return _kept(context, ["again", *facts_of_database(context), list(texts), schema.digest])
-
-
-def _kept(context: RunContext, facts: list[object]) -> KeptVerdicts:
-    key, lately = digest_of_facts(facts), recent(context)
-    return KeptVerdicts(folder=default_folder("round-trips"), key=key, recent=lately)
+    facts = ["again", *facts_of_database(context), list(texts), schema.digest]
+    return kept_verdicts(context, _NAME, facts)

@@ -13,7 +13,14 @@ from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.layouts.flyway_conf import FlywayConf, flyway_conf
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
+from pytest_housekeeping.sql.layouts.layout import (
+    Entry,
+    Ground,
+    Layout,
+    Listing,
+    Reading,
+    not_run_here,
+)
 from pytest_housekeeping.sql.layouts.numbered import paired, twice, version_key
 from pytest_housekeeping.sql.layouts.placeholders import replaced
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
@@ -197,12 +204,7 @@ def _unreadable(paths: Sequence[str]) -> Iterator[SqlFileError]:
     callbacks = [path for path in paths if path.endswith(".sql")]
     code = [path for path in paths if path not in callbacks]
     for found, what, fix in ((callbacks, _A_CALLBACK, _BEHIND_IT), (code, _IN_CODE, _IN_SQL)):
-        if found:
-            yield SqlFileError(
-                f"{', '.join(found)} {what[len(found) > 1]}",
-                why="it would not run here, and what it does would be missing without a word",
-                fix=f"{fix}, and the file out of the folder",
-            )
+        yield from not_run_here(found, *what, fix=f"{fix}, and the file out of the folder")
 
 
 _A_CALLBACK = "is a callback of Flyway", "are callbacks of Flyway"

@@ -11,7 +11,14 @@ from dataclasses import replace
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
+from pytest_housekeeping.sql.layouts.layout import (
+    Entry,
+    Ground,
+    Layout,
+    Listing,
+    Reading,
+    not_run_here,
+)
 from pytest_housekeeping.sql.layouts.numbered import version_key
 from pytest_housekeeping.sql.layouts.placeholders import replaced
 from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing, halves_reading
@@ -62,14 +69,13 @@ def _number(path: str) -> tuple[int, ...]:
 
 
 def _code(paths: Sequence[str]) -> Iterator[SqlFileError]:
-    if paths:
-        what = "is a migration" if len(paths) == 1 else "are migrations"
-        yield SqlFileError(
-            f"{', '.join(paths)} {what} of goose in Go",
-            why="it would not run here, and what it does would be missing without a word",
-            fix="write beside each a SQL file of the same number that holds what it does, or has"
-            " done: it is read in the place of the one in Go, which stays as it is",
-        )
+    return not_run_here(
+        paths,
+        "is a migration of goose in Go",
+        "are migrations of goose in Go",
+        fix="write beside each a SQL file of the same number that holds what it does, or has done:"
+        " it is read in the place of the one in Go, which stays as it is",
+    )
 
 
 def _reading(ground: Ground, path: str, text: str) -> Reading:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_housekeeping.config import Config
@@ -102,3 +102,14 @@ class Layout:
     outside_mark: str = ""
     one_by_one: bool = False
     looks_itself: bool = False
+
+
+def not_run_here(paths: Sequence[str], one: str, more: str, *, fix: str) -> Iterator[SqlFileError]:
+    """One error for all files of a kind that a tool runs and nothing here does: what ``one`` of
+    them is, and what ``more`` are."""
+    if paths:
+        yield SqlFileError(
+            f"{', '.join(paths)} {one if len(paths) == 1 else more}",
+            why="it would not run here, and what it does would be missing without a word",
+            fix=fix,
+        )

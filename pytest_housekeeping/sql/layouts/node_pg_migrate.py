@@ -12,7 +12,14 @@ from datetime import UTC, datetime
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
+from pytest_housekeeping.sql.layouts.layout import (
+    Entry,
+    Ground,
+    Layout,
+    Listing,
+    Reading,
+    not_run_here,
+)
 from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing, halves_reading
 
 _NAME = re.compile(r"(\d+)[-_][^/]*\.sql")
@@ -55,14 +62,13 @@ def _order(entry: Entry) -> tuple[int, str]:
 
 
 def _code(paths: Sequence[str]) -> Iterator[SqlFileError]:
-    if paths:
-        what = "is a migration" if len(paths) == 1 else "are migrations"
-        yield SqlFileError(
-            f"{', '.join(paths)} {what} of node-pg-migrate in code",
-            why="it would not run here, and what it does would be missing without a word",
-            fix="begin with what they have made, as one file of SQL: python -m pytest_housekeeping"
-            " docs adoption, under 'Migrations in code'",
-        )
+    return not_run_here(
+        paths,
+        "is a migration of node-pg-migrate in code",
+        "are migrations of node-pg-migrate in code",
+        fix="begin with what they have made, as one file of SQL: python -m pytest_housekeeping"
+        " docs adoption, under 'Migrations in code'",
+    )
 
 
 def _reading(_: Ground, path: str, text: str) -> Reading:

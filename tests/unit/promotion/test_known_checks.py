@@ -17,7 +17,6 @@ from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion import kept_verdicts
-from pytest_housekeeping.promotion import known_checks as shared
 from pytest_housekeeping.promotion.staging.known_checks import known_checks
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -115,7 +114,7 @@ class Ground:
 
 @pytest.fixture
 def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
-    monkeypatch.setattr(shared, "default_folder", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(kept_verdicts, "default_folder", lambda _: tmp_path / "cache")
     return Ground(root=tmp_path / "project")
 
 

@@ -14,8 +14,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, Verdict
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.promotion import kept_verdicts, known_checks
-from pytest_housekeeping.promotion.production.backup import known_proofs as module
+from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion.production.backup.known_proofs import KnownProofs
 from pytest_housekeeping.snapshot.compare.batches import SchemaChange
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
@@ -75,8 +74,7 @@ class Ground:
 
 @pytest.fixture
 def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
-    for place in (module, known_checks):
-        monkeypatch.setattr(place, "default_folder", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(kept_verdicts, "default_folder", lambda _: tmp_path / "cache")
     return Ground(root=tmp_path / "project", files={}, config={})
 
 

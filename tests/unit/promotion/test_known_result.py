@@ -85,7 +85,8 @@ class Ground:
 
 @pytest.fixture
 def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
-    monkeypatch.setattr(module, "default_folder", lambda _: tmp_path / "cache")
+    for place in (module, kept_verdicts):
+        monkeypatch.setattr(place, "default_folder", lambda _: tmp_path / "cache")
     return Ground()
 
 

@@ -72,7 +72,7 @@ def nowhere() -> LentConnection:
 
 @pytest.fixture
 def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
-    monkeypatch.setattr(module, "default_folder", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(kept_verdicts, "default_folder", lambda _: tmp_path / "cache")
     return Ground(root=tmp_path / "project", files={}, config={})
 
 

@@ -13,14 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.model import Phase
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_verdicts import (
-    KeptVerdicts,
     batch_facts,
     facts_of_machine,
-    recent,
+    kept_verdicts,
 )
 from pytest_housekeeping.promotion.known_checks import KnownChecks
 from pytest_housekeeping.promotion.known_restores import restored_once
@@ -28,7 +26,6 @@ from pytest_housekeeping.promotion.production.backup.backup import Backup
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.sql.text import digest_of_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +55,7 @@ class KnownProofs:
             hashlib.sha256(dump).hexdigest(),
             [expected.digest, expected.excluded, expected.superuser],
         ]
-        key, lately = digest_of_facts(facts), recent(self.context)
-        kept = KeptVerdicts(folder=default_folder("proofs"), key=key, recent=lately)
+        kept = kept_verdicts(self.context, "proofs", facts)
         return restored_once(kept, server.major, prove, at=self.context.run.started_at)
 
     @property
