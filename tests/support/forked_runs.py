@@ -49,8 +49,9 @@ class ForkedRuns:
     """Starts one run at a time: ``start`` gives its process id, ``wait`` how it ended."""
 
     def __init__(self) -> None:
+        # Unbuffered: how a run has ended must not be read along with its id, where no select sees it.
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         self._output: Path | None = None
         self._run = 0
@@ -77,8 +78,7 @@ class ForkedRuns:
             "output": str(output),
         }
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
         self._run = self._answer()
         return self._run
 
