@@ -49,7 +49,7 @@ class ForkedRuns:
     """Starts one run at a time: ``start`` gives its process id, ``wait`` how it ended."""
 
     def __init__(self) -> None:
-        # Unbuffered: how a run has ended must not be read along with its id, where no select sees it.
+        # Unbuffered: how a run has ended, read along with its id, is seen by no select.
         self._process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
