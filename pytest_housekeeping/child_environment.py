@@ -1,4 +1,5 @@
-"""What the programs that a run starts see of its environment: never the way into a database.
+"""What the programs that a run starts see of its environment: never the way into a database, nor to
+another repository.
 
 Every program is started with one of these environments; a test reads the source for what is not.
 The environment of the run itself stays as it is: project's tests and conftests run in the same
@@ -17,13 +18,22 @@ from contextlib import contextmanager
 _TO_A_DATABASE = ("PG", "HK_STAGING_URL", "HK_TEST_URL", "HK_TWIN")
 # Those of a target whose name stands before (PREPROD_PGHOST).
 _OF_A_TARGET = re.compile(r"_PG[A-Z]+$")
+# What a hook of git, or a shell, says of a repository; this one is where its folder is:
+# https://git-scm.com/docs/git-rev-parse#Documentation/git-rev-parse.txt---local-env-vars
+_TO_A_REPOSITORY = frozenset(
+    f"GIT_{name}"
+    for name in (
+        *("ALTERNATE_OBJECT_DIRECTORIES", "COMMON_DIR", "DIR", "INDEX_FILE", "NAMESPACE"),
+        *("OBJECT_DIRECTORY", "PREFIX", "REPLACE_REF_BASE", "SHALLOW_FILE", "WORK_TREE"),
+    )
+)
 _BARE = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 # Whoever takes something out of the process's environment for a moment holds this meanwhile.
 TURN = threading.RLock()
 
 
 def usual_environment() -> dict[str, str]:
-    """The user's, as git and Python need it, without what leads to a database."""
+    """The user's, as git and Python need it, without what leads elsewhere."""
     return {name: value for name, value in os.environ.items() if not _leads_there(name)}
 
 
@@ -34,8 +44,9 @@ def bare_environment() -> dict[str, str]:
 
 
 @contextmanager
-def without_ways_to_a_database() -> Iterator[None]:
-    """For an import that starts a program by itself: the process's environment is the usual one.
+def without_ways_elsewhere() -> Iterator[None]:
+    """For what starts programs or reads the environment by itself: that of the process is the usual
+    one.
 
     What was taken out is back afterwards; no connection is made meanwhile by another thread.
     """
@@ -48,4 +59,5 @@ def without_ways_to_a_database() -> Iterator[None]:
 
 
 def _leads_there(name: str) -> bool:
-    return name.startswith(_TO_A_DATABASE) or bool(_OF_A_TARGET.search(name))
+    to_a_database = name.startswith(_TO_A_DATABASE) or bool(_OF_A_TARGET.search(name))
+    return to_a_database or name in _TO_A_REPOSITORY

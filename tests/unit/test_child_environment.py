@@ -14,7 +14,7 @@ import pytest_housekeeping
 from pytest_housekeeping.child_environment import (
     bare_environment,
     usual_environment,
-    without_ways_to_a_database,
+    without_ways_elsewhere,
 )
 
 PACKAGE = Path(pytest_housekeeping.__file__).parent
@@ -106,7 +106,7 @@ def test_nothing_that_leads_to_a_database_is_handed_on(
 
 def test_it_is_gone_for_a_moment_and_back_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD_PROD", "what-nobody-may-know")
-    with pytest.raises(KeyError), without_ways_to_a_database():
+    with pytest.raises(KeyError), without_ways_elsewhere():
         os.environ["PGPASSWORD_PROD"]
     assert os.environ["PGPASSWORD_PROD"] == "what-nobody-may-know"
 

@@ -135,6 +135,33 @@ def _move_signed(
     return (made if status == 0 else ""), complaint
 
 
+def refuse_symbolic(git: GitCommands, *refs: str) -> None:
+    """Raises EvidenceError for one that stands for another one: git would move that."""
+    for ref in refs:
+        status, out, _ = git.attempt("symbolic-ref", "--quiet", ref)
+        if status == 0:
+            raise EvidenceError(
+                f"{ref} is a symbolic reference to {out.decode(errors='replace').strip()}",
+                why="evidence that is committed to it would move that one",
+                fix=f"git symbolic-ref --delete {ref}",
+            )
+
+
+def refuse_moving(git: GitCommands, ref: str) -> None:
+    """Raises EvidenceError for a branch that cannot be moved without moving something of the
+    user's."""
+    refuse_symbolic(git, ref)
+    place = ""
+    for line in git.run("worktree", "list", "--porcelain").decode(errors="replace").splitlines():
+        place = line.removeprefix("worktree ") if line.startswith("worktree ") else place
+        if line == f"branch {ref}":
+            raise EvidenceError(
+                f"the branch {ref.removeprefix('refs/heads/')} is checked out in {place}",
+                why="a commit to it from outside would make the files there look changed",
+                fix="check out another branch there; `git worktree prune` if the folder is gone",
+            )
+
+
 def _refuse_unusable(git: GitCommands, branch: str, ref: str, files: Sequence[str]) -> None:
     if git.attempt("check-ref-format", ref)[0] != 0:
         raise EvidenceError(
@@ -150,15 +177,7 @@ def _refuse_unusable(git: GitCommands, branch: str, ref: str, files: Sequence[st
                 why="evidence is kept beside what it attests",
                 fix="name the file from the root of the repository",
             )
-    place = ""
-    for line in git.run("worktree", "list", "--porcelain").decode(errors="replace").splitlines():
-        place = line.removeprefix("worktree ") if line.startswith("worktree ") else place
-        if line == f"branch {ref}":
-            raise EvidenceError(
-                f"the branch {branch} is checked out in {place}",
-                why="a commit to it from outside would make the files there look changed",
-                fix="check out another branch there; `git worktree prune` if the folder is gone",
-            )
+    refuse_moving(git, ref)
 
 
 def _earlier_evidence(git: GitCommands, tip: str, attests: str) -> dict[bytes, bytes]:

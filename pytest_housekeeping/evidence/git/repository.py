@@ -10,10 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pytest_housekeeping.child_environment import (
-    usual_environment,
-    without_ways_to_a_database,
-)
+from pytest_housekeeping.child_environment import usual_environment, without_ways_elsewhere
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git.answers import Answer, Answers
 from pytest_housekeeping.evidence.git.branch import commit_files, store_files
@@ -237,7 +234,7 @@ def open_repository(root: Path) -> Repository | None:
         )
     try:
         # When it is imported it asks for git's version.
-        with without_ways_to_a_database():
+        with without_ways_elsewhere():
             import git
     except ImportError as error:
         raise EvidenceError(
@@ -246,7 +243,8 @@ def open_repository(root: Path) -> Repository | None:
             fix="install the git program, or run with --hk-no-commit",
         ) from None
     try:
-        repo = git.Repo(root, search_parent_directories=True, expand_vars=False)
+        with without_ways_elsewhere():
+            repo = git.Repo(root, search_parent_directories=True, expand_vars=False)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
         raise broken(top) from None
     repo.git.update_environment(**TRUTHFUL)

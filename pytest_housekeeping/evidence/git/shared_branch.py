@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_housekeeping.evidence.git.branch import refuse_moving, refuse_symbolic
 from pytest_housekeeping.evidence.git.objects import GitCommands, has_origin
 
 
@@ -12,16 +13,19 @@ def take_over(git: GitCommands, branch: str) -> str | None:
     """
     ref, theirs = f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"
     if has_origin(git):
+        refuse_symbolic(git, theirs)
         git.attempt("fetch", "--quiet", "--no-tags", "origin", f"+{ref}:{theirs}")
     return continue_from(git, branch)
 
 
 def continue_from(git: GitCommands, branch: str) -> str | None:
     """What was fetched of the branch comes into this clone's, if that has nothing else; the
-    remote's tip."""
+    remote's tip. Raises EvidenceError where that would move something of the user's."""
     ref, theirs = f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"
     own, other = git.commit(ref), git.commit(theirs)
-    if other is not None and (own is None or contains(git, other, own)):
+    if other not in (None, own) and (own is None or contains(git, other, own)):
+        refuse_symbolic(git, theirs)
+        refuse_moving(git, ref)
         git.run("update-ref", ref, other, own or "0" * len(other))
     return other
 

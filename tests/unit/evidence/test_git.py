@@ -16,6 +16,7 @@ import pytest
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.git.compare import blob_id
+from pytest_housekeeping.evidence.git.shared_branch import take_over
 
 BRANCH = "housekeeping/audit/staging"
 AUDIT = "ops/audit/staging_20270101T000000Z_a.json"
@@ -173,21 +174,31 @@ def test_no_git_program_names_the_remedy(tmp_path: Path) -> None:
     assert "install the git program" in run.stdout
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GIT_DIR", ".git"),
+        ("GIT_COMMON_DIR", ".git"),
+        ("GIT_INDEX_FILE", ".git/index"),
+        ("GIT_OBJECT_DIRECTORY", ".git/objects"),
+        ("GIT_WORK_TREE", "sql"),
+    ],
+)
 def test_git_variables_of_a_hook_do_not_lead_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     other = project(tmp_path / "other")
     folder = project(tmp_path / "p")
     write(folder, sql__new="x")
     commit = git(folder, "rev-parse", "HEAD")
-    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv(variable, str(other / value))
     with opened(folder) as repository:
         assert repository.root == folder
         assert repository.head() == commit
         assert repository.dirty([folder / "sql"]) == ("sql/new",)
         made = record(repository)
-    monkeypatch.delenv("GIT_DIR")
-    assert git(folder, "rev-parse", BRANCH) == made
+    monkeypatch.delenv(variable)
+    assert git(folder, "log", "-1", "--format=%H", BRANCH) == made
     assert git(other, "branch", "--list", BRANCH) == ""
 
 
@@ -577,6 +588,42 @@ def test_a_branch_that_is_checked_out_is_refused(tmp_path: Path, where: str) -> 
         git(folder, "checkout", "-q", "--orphan", BRANCH)
     with opened(folder) as repository, pytest.raises(EvidenceError, match="is checked out in"):
         repository.commit_evidence(BRANCH, {AUDIT: b"x"}, "m", head)
+
+
+def test_a_branch_that_stands_for_another_one_moves_nothing(tmp_path: Path) -> None:
+    """Neither by a commit nor by what the remote has by then."""
+    folder = project(tmp_path / "p")
+    git(tmp_path, "clone", "-q", "--bare", "p", "remote.git")
+    git(folder, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    git(folder, "checkout", "-qb", "side")
+    with opened(folder) as repository:
+        record(repository)
+        git(folder, "push", "-q", "origin", BRANCH)
+        git(folder, "branch", "-qD", BRANCH)
+        git(folder, "fetch", "-q", "origin")
+        main = git(folder, "rev-parse", "main")
+        git(folder, "symbolic-ref", f"refs/heads/{BRANCH}", "refs/heads/main")
+        for move in (record, lambda repository: take_over(repository, BRANCH)):
+            with pytest.raises(EvidenceError, match="symbolic reference to refs/heads/main"):
+                move(repository)
+        git(folder, "symbolic-ref", "--delete", f"refs/heads/{BRANCH}")
+        git(folder, "symbolic-ref", f"refs/remotes/origin/{BRANCH}", "refs/heads/main")
+        with pytest.raises(EvidenceError, match="symbolic reference to refs/heads/main"):
+            take_over(repository, BRANCH)
+    assert git(folder, "rev-parse", "main") == main
+
+
+def test_what_the_remote_has_moves_no_branch_that_is_checked_out(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p")
+    with opened(folder) as repository:
+        made = record(repository)
+        git(folder, "update-ref", f"refs/remotes/origin/{BRANCH}", record(repository, "more"))
+        git(folder, "branch", "-qf", BRANCH, made)
+        git(folder, "stash", "-q", "--include-untracked")
+        git(folder, "checkout", "-q", BRANCH)
+        with pytest.raises(EvidenceError, match="is checked out in"):
+            take_over(repository, BRANCH)
+    assert git(folder, "rev-parse", "HEAD") == made
 
 
 @pytest.mark.parametrize(
