@@ -10,7 +10,7 @@ import pytest
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase, start
 from support.lent_database import LentDatabase
-from support.postgres_service import PASSWORD, postgres_service, state_of
+from support.postgres_service import PASSWORD, left_as_found, postgres_service
 from support.server_scripts import settings_from_environment
 
 
@@ -32,10 +32,9 @@ def port() -> Iterator[int]:
 @pytest.fixture
 def url(port: int) -> Iterator[str]:
     """Its superuser's URL; what a test leaves on the server fails it."""
-    found = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
-    before = state_of(found)
-    yield found
-    assert state_of(found) == before
+    url = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
+    with left_as_found(url):
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 
 from support.fault_campaign import Whole, undisturbed
 from support.forked_runs import ForkedRuns, shared_runs
+from support.postgres_service import GIVEN_WORD, left_as_found, postgres_service
 from support.production_project import PLAIN, Production, Rehearsal, rehearsal
 from support.rollback_project import STEM, promoted
 
@@ -36,6 +37,21 @@ def production(request: pytest.FixtureRequest, rehearsed: Rehearsal, tmp_path: P
     if getattr(request.module, "OF_SOMETHING_ELSE", False):
         return rehearsed.fresh(tmp_path, stem=PLAIN)
     return rehearsed.fresh(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def given_port() -> Iterator[int]:
+    """A server that asks for a password."""
+    with postgres_service(GIVEN_WORD[0]) as port:
+        yield port
+
+
+@pytest.fixture
+def given_url(given_port: int) -> Iterator[str]:
+    """Its superuser's URL; what a run leaves there fails the test."""
+    url = f"postgresql://postgres:{GIVEN_WORD[1]}@127.0.0.1:{given_port}/postgres"
+    with left_as_found(url):
+        yield url
 
 
 @pytest.fixture(scope="session", autouse=True)

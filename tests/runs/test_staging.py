@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -23,7 +22,7 @@ from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.sql.text import digest
 from support.fresh_copy import ROOT, git
 from support.ordinary_user import become_ordinary
-from support.postgres_service import postgres_service
+from support.postgres_service import GIVEN_WORD
 from support.staging_project import STAGING, WITHOUT_RLS, Project, Run
 
 BRANCH = "housekeeping/audit/staging"
@@ -100,12 +99,10 @@ def test_the_record_is_what_is_published(tmp_path: Path) -> None:
         ],
     }
     assert "not committed: not in a git repository" in run.output
-    assert run.audit_path is not None
-    page = run.audit_path.with_suffix(".html").read_text(encoding="utf-8")
-    assert "checks/rls.toml::rls-not-forced" in page
+    assert "checks/rls.toml::rls-not-forced" in run.page
     loaded = r"<(?:script|img|link|iframe|source)\b[^>]*?(?:src|href)\s*=\s*[\"']?(?:https?:)?//"
-    assert re.findall(loaded, page) == []
-    assert re.findall(r"url\(\s*[\"']?https?:|@import", page) == []
+    assert re.findall(loaded, run.page) == []
+    assert re.findall(r"url\(\s*[\"']?https?:|@import", run.page) == []
 
 
 def test_the_evidence_is_committed_and_nothing_else_is_touched(tmp_path: Path) -> None:
@@ -270,31 +267,14 @@ def test_keep_leaves_the_database_and_says_how_to_connect(tmp_path: Path) -> Non
 # -- where it runs ---------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def given_port() -> Iterator[int]:
-    """A server that asks for the password ``s3cret&word``."""
-    with postgres_service("s3cret&word") as port:
-        yield port
-
-
 def test_a_given_server_is_used_and_its_password_told_to_nobody(
-    tmp_path: Path, given_port: int
+    tmp_path: Path, given_port: int, given_url: str
 ) -> None:
-    url = f"postgresql://postgres:s3cret%26word@127.0.0.1:{given_port}/postgres"
     project = Project.make(tmp_path, "tenants", WITHOUT_RLS)
-    run = project.run("-vv", f"--hk-staging-url={url}")
-    with psycopg.connect(url, autocommit=True) as admin:
-        databases = admin.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()
-        roles = admin.execute("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'").fetchall()
-    assert databases == [("postgres",), ("template0",), ("template1",)]
-    assert roles == [("postgres",)]
+    run = project.run("-vv", f"--hk-staging-url={given_url}")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert (run.audit["target"]["host"], run.audit["target"]["port"]) == ("127.0.0.1", given_port)
-    assert run.audit_path is not None
-    page = run.audit_path.with_suffix(".html").read_text(encoding="utf-8")
-    texts = [run.output, run.audit_path.read_text(encoding="utf-8"), page]
-    for secret in ("s3cret&word", "s3cret%26word", "s3cret&amp;word"):
-        assert [text for text in texts if secret in text] == []
+    assert run.tells(*GIVEN_WORD) == []
 
 
 def test_a_wrong_password_is_told_without_it(tmp_path: Path, given_port: int) -> None:

@@ -23,6 +23,8 @@ from pytest_housekeeping.server.server_state import IN_USE, ServerState, read_st
 
 # Of the superuser of a server that is given to many tests.
 PASSWORD = f"secret-{secrets.token_hex(8)}"
+# Of one that is given to whole runs, as it is and as a URL and a page have it.
+GIVEN_WORD = ("s3cret&word", "s3cret%26word", "s3cret&amp;word")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,14 @@ def state_of(url: str) -> ServerState:
         query = "SELECT datname FROM pg_database WHERE datname = %s"
         assert connection.execute(query, (IN_USE,)).fetchall() == []
         return read_state(connection)
+
+
+@contextmanager
+def left_as_found(url: str) -> Iterator[None]:
+    """What is left on a server behind it fails the test."""
+    before = state_of(url)
+    yield
+    assert state_of(url) == before
 
 
 @contextmanager

@@ -87,6 +87,17 @@ OUTSIDE = (
         shown="SELECT count(*) = 1 FROM public.attachment",
     ),
     ReachCase(
+        rule="outside-holds-rows",
+        object="public.word2",
+        sql="CREATE TABLE desk.word (code text PRIMARY KEY, line text);"
+        "ALTER TABLE desk.word ENABLE ROW LEVEL SECURITY;"
+        "ALTER TABLE desk.word FORCE ROW LEVEL SECURITY;"
+        "CREATE POLICY own ON desk.word TO desk_app USING (code = desk.me()::text);"
+        "CREATE TABLE public.word2 AS TABLE desk.word;"
+        "INSERT INTO public.word2 VALUES ('2', 'theirs'); GRANT SELECT ON public.word2 TO desk_app",
+        shown="SELECT count(*) = 1 FROM public.word2",
+    ),
+    ReachCase(
         rule="outside-copies-rows",
         object="keep ON desk.note",
         sql="CREATE TABLE public.log (line text); GRANT SELECT ON public.log TO desk_app;"

@@ -49,6 +49,18 @@ class Run:
         audit: dict[str, Any] = json.loads(self.audit_path.read_text(encoding="utf-8"))
         return audit
 
+    @cached_property
+    def page(self) -> str:
+        """Its report, if it wrote one."""
+        path = self.audit_path and self.audit_path.with_suffix(".html")
+        return path.read_text(encoding="utf-8") if path and path.exists() else ""
+
+    def tells(self, *secrets: str) -> list[str]:
+        """Those of the secrets that stand in what it printed and wrote."""
+        assert self.audit_path is not None, f"no audit was written\n{self.output}"
+        texts = (self.output, self.audit_path.read_text(encoding="utf-8"), self.page)
+        return [secret for secret in secrets if any(secret in text for text in texts)]
+
     @property
     def outcome(self) -> str:
         """How the run ended, as its audit says."""

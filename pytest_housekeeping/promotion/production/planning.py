@@ -72,10 +72,10 @@ def start_plan(options: RunOptions) -> Run:
     target = ProductionTarget(
         context, address, connection, identity, new_backup(context, project, restore_server)
     )
-    begin_backup(context, target)
     throwaway = Throwaway(None, config)
     checks = Checks(context, throwaway)
     known = production_prechecks(context, target, throwaway, checks)
+    begin_backup(context, target, known)
     rehearsal = new_rehearsal(context, target, target.history_rows)
     if rehearsal is not None:
         proofs = KnownProofs(context=context, backup=target.backup, rehearsal=rehearsal)

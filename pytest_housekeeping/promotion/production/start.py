@@ -115,16 +115,17 @@ def start_production(options: RunOptions) -> Run:
                 linting = start_linting(plan)
     backup = new_backup(context, project, restore_server)
     target = ProductionTarget(context, address, connection, identity, backup)
-    begin_backup(context, target)
-    target.has_shape = shape_of_group(proof, context, target)
     throwaway = throwaway_of(restore_server, server, config)
     checks = Checks(context, throwaway)
+    prechecks = production_prechecks(context, target, throwaway, checks, promised)
+    begin_backup(context, target, prechecks)
+    target.has_shape = shape_of_group(proof, context, target)
     rehearsal = new_rehearsal(context, target, target.history_rows, proof)
     run = Run(
         context=context,
         target=target,
         checks=checks,
-        prechecks=production_prechecks(context, target, throwaway, checks, promised),
+        prechecks=prechecks,
         backup=backup_of_group(context, target, production_backup(context, target), proof),
         rehearsal=rehearsal,
         known=proof.of if proof else lambda _: None,

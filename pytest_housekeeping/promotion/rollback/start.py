@@ -73,10 +73,10 @@ def start_rollback(options: RunOptions) -> Run:
     backup = new_backup(context, project, restore_server)
     production = ProductionTarget(context, address, connection, identity, backup)
     target = RollbackTarget(context, production, reverted, work, proofs)
-    begin_backup(context, production)
     checks = Checks(context, throwaway := Throwaway(None, config))
-    rehearsal = new_rehearsal(context, production, target.history_rows)
     general = production_prechecks(context, production, throwaway, checks)
+    begin_backup(context, production, general)
+    rehearsal = new_rehearsal(context, production, target.history_rows)
     return Run(
         context=context,
         target=target,

@@ -1,20 +1,36 @@
-"""The dump of a backup is begun while production is looked at, and ends with the run."""
+"""The dump of a backup is begun while a run is put together, and ends with the run."""
 
 from __future__ import annotations
 
+import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from pytest_housekeeping.evidence import Secrets
+from pytest_housekeeping.model import Mode
 from pytest_housekeeping.postgres.connection import Connection, connect
+from pytest_housekeeping.postgres.primary import identified
+from pytest_housekeeping.promotion.judging import Checks
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.backup.backup import Backup
-from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.promotion.production.prechecks.table import (
+    begin_backup,
+    production_prechecks,
+)
+from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.production.target_address import Address
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.server import Server, StagingDatabase
+from pytest_housekeeping.snapshot.copies.server import RestoreServer
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from support.staged_project import Staged, make_project, staged_copy
 
 DUMPS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'"
 
@@ -72,3 +88,66 @@ def test_it_ends_with_a_run_that_does_not_come_to_it(
             break
         time.sleep(0.02)
     assert superuser.execute(DUMPS).fetchone() == (0,)
+
+
+@pytest.fixture
+def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
+    make_project(tmp_path / "p")
+    with staged_copy(tmp_path / "p", tmp_path / "copy", monkeypatch) as staged:
+        yield staged
+
+
+@pytest.fixture
+def target(
+    staged: Staged, backup: Backup, database: StagingDatabase, server: Server
+) -> Iterator[ProductionTarget]:
+    """The database, to which nothing was promoted yet, and a server for a copy of it."""
+    place = conninfo_to_dict(database.superuser_conninfo)
+    address = Address(
+        host=str(place["host"]),
+        port=int(str(place["port"])),
+        database=database.name,
+        user=str(place["user"]),
+        password="",
+        sslmode="prefer",
+    )
+    with connect(database.superuser_conninfo) as session:
+        known, context = identified(session), staged.context(Mode.PROD)
+        made = ProductionTarget(context, address, session, known, backup)
+        backup.restore_server = RestoreServer(server=server, kind="embedded", major=made.major)
+        with closing(made.first):
+            yield made
+        backup.restore_server = None
+
+
+def begin(staged: Staged, target: ProductionTarget) -> Callable[[], Judgement]:
+    """What begins while a run is put together; the precheck of the database."""
+    context = staged.context(Mode.PROD)
+    throwaway = Throwaway(None, context.config)
+    prechecks = production_prechecks(context, target, throwaway, Checks(context, throwaway))
+    begin_backup(context, target, prechecks)
+    return prechecks["identity"]
+
+
+def test_dump_and_reading_begin_while_the_run_is_put_together(
+    staged: Staged, target: ProductionTarget, database: StagingDatabase, superuser: Connection
+) -> None:
+    with held(database):
+        identity = begin(staged, target)
+        assert waits(superuser)
+        assert target.first.ahead() is not None
+    # What was found of the database then is what is told of it.
+    assert identity() is identity()
+    assert identity()[0].passed
+
+
+def test_of_another_database_nothing_is_begun(staged: Staged, target: ProductionTarget) -> None:
+    staged.write(pin_of_another(staged))
+    assert not begin(staged, target)()[0].passed
+    assert target.first.ahead() is None
+    assert not [each for each in threading.enumerate() if each.name.startswith("hk-backup")]
+
+
+def pin_of_another(staged: Staged) -> dict[str, str]:
+    path = staged.context(Mode.PROD).config.target.pin
+    return {path: json.dumps({"system_identifier": "1", "database": "another"})}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -20,17 +19,10 @@ from pytest_housekeeping.postgres import connection
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
 from pytest_housekeeping.server.given_url import open_url
 from pytest_housekeeping.server.run_folder import storages
-from support.postgres_service import free_port, postgres_service
+from support.postgres_service import PASSWORD, free_port
 
-PASSWORD = f"secret-{secrets.token_hex(8)}"
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer on this machine")
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with postgres_service(PASSWORD) as found:
-        yield found
 
 
 @contextmanager

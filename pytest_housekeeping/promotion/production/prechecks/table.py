@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 
 import psycopg
 
@@ -48,7 +49,7 @@ def production_prechecks(
         "code": lambda: shared.code(checks.code()),
         "worktree": lambda: shared.worktree(context.source),
         "server": lambda: _server(context, target),
-        "identity": lambda: _identity(context, target),
+        "identity": cache(lambda: _identity(context, target)),
         "stubs": lambda: stubs.in_production(context.config.stubs, target.connection.get()),
         "window": lambda: check_window(context, target.connection.get()),
         "segments": lambda: _segments(context),
@@ -68,13 +69,15 @@ def production_prechecks(
     }
 
 
-def begin_backup(context: RunContext, target: ProductionTarget) -> None:
+def begin_backup(
+    context: RunContext, target: ProductionTarget, prechecks: Mapping[str, Callable[[], Judgement]]
+) -> None:
     """Of the right database the backup is begun with while the run is put together, where a copy
     is made of it, and so is the reading of its schema. What is wrong is left to the steps."""
     backed_up = any(each.phase is Phase.BACKUP for each in context.plan.steps)
     if backed_up and target.backup.restore_server is not None:
         with suppress(HousekeepingError, psycopg.Error):
-            if _identity(context, target)[0].passed:
+            if prechecks["identity"]()[0].passed:
                 target.backup.begin(target.address.conninfo(), target.major)
                 target.first.begin(target.connection.get())
 
