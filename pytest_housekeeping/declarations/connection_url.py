@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def passwords_in(url: str | None) -> tuple[str, ...]:
-    """The secrets that a connection string holds, so that they can be kept out of everything."""
+    """The secrets that a connection string holds, as libpq reads it; all of it where it cannot."""
     if not url:
         return ()
     from psycopg import ProgrammingError

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from pytest_housekeeping.sql.identifiers import in_quotes
-from pytest_housekeeping.sql.text import MARK
+from pytest_housekeeping.sql.text import MARK, passwords_in_urls
 
 _WINDOW = 8
 # What is longer, a token or a key, is looked for in pieces that do not overlap.
@@ -37,7 +37,7 @@ _NAMED = re.compile(
     r"SIGNING|ENCRYPTION|MASTER)_KEY)\Z",
     re.IGNORECASE,
 )
-_IN_A_URL = re.compile(r"(?<=[a-z0-9])://[^\s/@:]*:([^\s/@]+)@", re.IGNORECASE)
+_IN_A_URL = passwords_in_urls()
 
 
 def secrets_of_environment() -> Iterator[str]:
@@ -47,7 +47,7 @@ def secrets_of_environment() -> Iterator[str]:
     A word, and the name of a file, is none: to hide it would hide the report.
     """
     for name, value in os.environ.items():
-        found = [match[1] for match in _IN_A_URL.finditer(value)]
+        found = _IN_A_URL.findall(value)
         if _NAMED.search(name) and not value.startswith(("/", "~")) and "://" not in value:
             found.append(value)
         yield from (each for each in found if len(each) >= _WINDOW and _is_no_word(each))

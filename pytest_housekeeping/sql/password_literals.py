@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pytest_housekeeping.sql.literal_tokens import LiteralToken, tokens_of
 from pytest_housekeeping.sql.password_pairs import looks_like_a_secret, strings_beside_names
 from pytest_housekeeping.sql.password_places import NAME, is_value, strings_for_passwords
-from pytest_housekeeping.sql.text import MARK
+from pytest_housekeeping.sql.text import MARK, passwords_in_urls
 
 # What is told instead of whatever quotes the file.
 UNSHOWN = "the file holds a password as text, so nothing of it is shown"
@@ -27,7 +27,7 @@ _HINTS = (
 )
 _LEAST = 8
 _DEPTH = 4
-_IN_A_URL = re.compile(r"(?<=[a-z0-9])://[^\s/@:'\"]*+:([^\s/@'\"]++)@", re.IGNORECASE)
+_IN_A_URL = passwords_in_urls("'\"")
 # Where quotes do not pair up, what is a string and what is not cannot be told: a line is enough.
 _IN_A_LINE = re.compile(
     rf"{NAME}(?:[ \t]*+(?:=>|:=|=)[ \t]*+|[ \t]++)(?:[EU]&?)?'([^'\s,;:|)\]][^'\s]*+)'",
@@ -114,7 +114,7 @@ def _literals(text: str, depth: int = 0) -> Iterator[str]:
         yield from filter(_is_no_word, _WEAK.findall(text))
         if "program" in low:
             yield from filter(_is_no_word, _OPTION.findall(text))
-        yield from (match[1] for match in _IN_A_URL.finditer(text) if is_value(match[1]))
+        yield from filter(is_value, _IN_A_URL.findall(text))
         yield from (match[1] for match in _IN_A_LINE.finditer(text) if is_value(match[1]))
         for match in _ON_THE_NEXT_LINE.finditer(text):
             if is_value(match[1]) and not match[1].replace("_", "a").isalpha():

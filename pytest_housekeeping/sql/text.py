@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 from pytest_housekeeping.errors import SqlFileError
 
 # What stands where a secret was cut out.
 MARK = "[secret]"
+
+
+def passwords_in_urls(ends: str = "") -> re.Pattern[str]:
+    """What finds the passwords of the URLs in a text in which ``ends`` stand behind a URL."""
+    user, password = rf"[^\s/@:{ends}]*+", rf"([^\s/@{ends}]++)"
+    return re.compile(rf"(?<=[a-z0-9])://{user}:{password}@", re.IGNORECASE)
 
 
 class Woven(str):
