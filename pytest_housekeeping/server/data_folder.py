@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import WAYS_OUT, Programs, does_not_run
-from pytest_housekeeping.server.os_account import Account, cache_folder, run
+from pytest_housekeeping.server.os_account import Account, cache_folder, is_ours, run
 from pytest_housekeeping.server.packed_folder import HALF_MADE, lay, pack
 
 SUPERUSER = "postgres"
@@ -73,17 +73,20 @@ def lay_data_folder(
     After the first, ``postgres`` can be started on it; after the second, it can be connected to.
 
     The first time for a build of PostgreSQL the folder is made with ``initdb`` (beside `target`)
-    and kept in the user's cache. Superuser `SUPERUSER`, trusted over the socket alone; locale
+    and kept in the user's cache, if there is room; so is what somebody else can write to, or has a
+    byte that was not written there. Superuser `SUPERUSER`, trusted over the socket alone; locale
     C.UTF-8, encoding UTF8. Raises `ServerError` when ``initdb`` fails, `OSError` without room.
     """
     image = image_path(programs)
-    laying = lay(image, target, account)
+    laying = lay(image, target, account, verify=True)
     try:
+        if not is_ours(image):
+            raise ValueError(f"{image} may be somebody else's")
         about = next(laying)
     except (FileNotFoundError, ValueError):
         shutil.rmtree(target, ignore_errors=True)
-        _make(image, target.with_name("initdb"), programs, account)
-        laying = lay(image, target, account)
+        made = _make(image, target.with_name("initdb"), programs, account)
+        laying = lay(made, target, account)
         about = next(laying)
     yield about
     yield from laying
@@ -110,15 +113,21 @@ def changed_at(*places: Path) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _make(image: Path, scratch: Path, programs: Programs, account: Account) -> None:
+def _make(image: Path, scratch: Path, programs: Programs, account: Account) -> Path:
+    """Where it lies now: of a cache without room, beside what it was made of."""
     scratch.mkdir(mode=0o700)
     account.give(scratch)
     try:
         initialise(scratch, programs, account)
-        pack(scratch, image, programs, account)
+        try:
+            pack(scratch, image, programs, account)
+        except OSError:
+            image = scratch.with_name(image.name)
+            pack(scratch, image, programs, account)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _prune(image)
+    return image
 
 
 def initialise(folder: Path, programs: Programs, account: Account) -> None:

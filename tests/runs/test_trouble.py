@@ -108,6 +108,7 @@ def test_what_is_said_is_true(
     if trouble.startswith("E"):
         assert run.code == 1
         assert "THE EVIDENCE IS NOT COMPLETE" in run.output
+        assert "  fix: make room on the disk" in run.output
     else:
         # One that comes when the run has ended is put off until its record is written.
         assert run.code == (0 if moment == "finished" else 2)

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 _NO_CANARY = "--hk-no-canary does nothing any more: made-up rows are written to a copy alone"
 
+_NO_ROOM = "make room on the disk, or the folder writable, and run again"
+_NO_RECORD = "the next run completes it out of the journal; until then nobody can rely on it"
+
 
 class Recorder:
     """Keeps the record of one run. Every failure to keep it is told, and fails the run.
@@ -88,7 +91,7 @@ class Recorder:
             raise EvidenceError(
                 f"what an earlier run has left cannot be put on record: {error}",
                 why="what that run did would be forgotten",
-                fix="make room on the disk, or the folder writable, and run again",
+                fix=_NO_ROOM,
             ) from None
         self._journal = start_journal(self._folder, self._facts, secrets=self.secrets)
         if (identity := self.run.target.connection.known_identity) is not None:
@@ -261,6 +264,8 @@ class Recorder:
         except Exception as error:
             kind = "" if isinstance(error, HousekeepingError | OSError) else f"{type(error)}: "
             said = f"THE EVIDENCE IS NOT COMPLETE: {kind}{error}"
+            if isinstance(error, OSError):
+                said += f"\n  why: {_NO_RECORD}\n  fix: {_NO_ROOM}"
             if said not in self.messages:
                 self.messages += ["", said]
             self.complete = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -19,8 +20,12 @@ import pytest
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
+from pytest_housekeeping.server.binaries import Programs
+from pytest_housekeeping.server.data_folder import image_path, lay_data_folder
 from pytest_housekeeping.server.os_account import server_account
-from pytest_housekeeping.server.run_folder import clear_leftovers
+from pytest_housekeeping.server.run_folder import claim, clear_leftovers, storages
+from pytest_housekeeping.server.sources import find_programs
+from support.own_cache import own_cache
 from support.server_scripts import STOP, WAIT, asks, first_line, folder, gone, launch, run, serving
 
 SHAPE = """
@@ -174,15 +179,37 @@ def test_two_first_runs_at_once_share_what_they_make(tmp_path: Path) -> None:
     assert left[0].startswith("data-16-")
 
 
-def test_the_ready_made_folder_is_small_and_damage_to_it_repaired(tmp_path: Path) -> None:
-    environment = {"XDG_CACHE_HOME": str(tmp_path)}
-    assert run(environment=environment)["status"] == 0
-    (image,) = (tmp_path / "pytest-housekeeping").iterdir()
-    size = image.stat().st_size
-    assert size < 9_000_000
-    image.write_bytes(image.read_bytes()[: size // 2])
-    assert run(environment=environment)["status"] == 0
-    assert image.stat().st_size == size
+def test_the_ready_made_folder_is_small_and_damage_to_it_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte of it, or who can write to it; a cache without room for it is no failure."""
+    home, _ = own_cache(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", home["XDG_CACHE_HOME"])
+    programs = find_programs("embedded", 16)
+    image = image_path(programs)
+    assert "local all all trust" in laid(programs)
+    whole = image.read_bytes()
+    assert len(whole) < 9_000_000
+    image.write_bytes(whole.replace(b"local all all trust", b"local all all never"))
+    assert "local all all trust" in laid(programs)
+    image.chmod(0o666)
+    assert "local all all trust" in laid(programs)
+    assert stat.filemode(image.stat().st_mode) == "-rw-------"
+    image.unlink()
+    image.mkdir()
+    assert "local all all trust" in laid(programs)
+
+
+def laid(programs: Programs) -> str:
+    """A data folder is laid; who may connect to it."""
+    account = server_account()
+    place = claim(next(storages()), account)
+    try:
+        for _ in lay_data_folder(place.data, programs, account):
+            continue
+        return (place.data / "pg_hba.conf").read_text(encoding="utf-8")
+    finally:
+        place.remove()
 
 
 @pytest.mark.parametrize(
