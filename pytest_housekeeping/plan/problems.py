@@ -13,6 +13,7 @@ from pytest_housekeeping.model import Step
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.layouts.read import reading, text_of
+from pytest_housekeeping.sql.outside import reached_outside
 from pytest_housekeeping.sql.own_schema import own_schema_problems
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import digest, place
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from pytest_housekeeping.sql.enums import EarlyUse
 
 _OWN_HEADER = "-- hk: transaction=own"
+_OUTSIDE_WHY = (
+    "it is done at once, in staging, on each copy of production and in production, and no rollback"
+    " takes it back; what is read there is in no commit"
+)
+_OUTSIDE_FIX = (
+    "take it out of the file, to a step before or behind the promotion; rows can be written as"
+    " INSERT ... VALUES"
+)
 _UNSAFE_VALUE = re.compile(r'unsafe use of new value "(.*?)" of enum type')
 
 
@@ -41,6 +50,14 @@ def own_schema_named(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Prob
             schema, migrator = config.history_schema, config.migrator
             for problem in own_schema_problems(text, schema=schema, migrator=migrator):
                 yield file, problem
+
+
+def reaching_out(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem]]:
+    """Where a file does what is beyond the database, and so beyond its transaction."""
+    for file in plan.files:
+        text = _text(config, plan, file.path)
+        for offset, what in reached_outside(text):
+            yield file, Problem.at(text, offset, what, _OUTSIDE_WHY, _OUTSIDE_FIX)
 
 
 def _early_values(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem]]:

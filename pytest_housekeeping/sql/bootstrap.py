@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.folder import BOOTSTRAP, bootstrap_paths
 from pytest_housekeeping.sql.layouts.read import text_of
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.outside import reached_outside
 from pytest_housekeeping.sql.platforms import platform_text
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import place
@@ -18,12 +16,12 @@ def bootstrap_texts(config: Config, files: ProjectFiles) -> tuple[tuple[str, str
     """What each is called, and its text, in the order in which they run.
 
     A file that is called after the platform stands in the place of its preset. Raises SqlFileError
-    for one that loads another file.
+    for one that reaches out of the database.
     """
     paths = bootstrap_paths(config, files)
     own = tuple((path, text_of(config, files, path)) for path in paths)
     for path, text in own:
-        _refuse_loading(path, text)
+        _refuse_reaching_out(path, text)
     if not has_preset(config, paths):
         return own
     preset = platform_text(config.platform, migrator=config.migrator)
@@ -36,15 +34,13 @@ def has_preset(config: Config, paths: tuple[str, ...]) -> bool:
     return bool(config.platform) and replaced not in paths
 
 
-def _refuse_loading(path: str, text: str) -> None:
-    """A superuser may read any file of the machine. What the parser refuses, the server tells."""
-    with suppress(SyntaxRefused):
-        for each in parse(text) if "copy" in text.lower() else ():
-            if each.name == "CopyStmt" and each.body.get("is_from") and each.body.get("filename"):
-                line, column = place(text, each.offset)
-                raise SqlFileError(
-                    f"{path}:{line}:{column}: COPY from a file or a program of the machine",
-                    why="what it loads is in no commit, and nothing known of these files would be"
-                    " proved again when it changes",
-                    fix="write the rows as INSERT ... VALUES",
-                )
+def _refuse_reaching_out(path: str, text: str) -> None:
+    """A superuser may read any file of the machine, and start any program."""
+    for offset, what in reached_outside(text):
+        line, column = place(text, offset)
+        raise SqlFileError(
+            f"{path}:{line}:{column}: {what}",
+            why="what is read there is in no commit, and nothing known of these files would be"
+            " proved again when it changes; what is done there, no run takes back",
+            fix="take it out of the file; rows can be written as INSERT ... VALUES",
+        )

@@ -208,7 +208,7 @@ def test_every_file_that_cannot_run_is_named_at_once_and_with_its_place(tmp_path
     files |= {
         "sql/views/own.sql": b"-- hk: transaction=own\nSELECT 1;\n",
         "sql/migrations/0019_use.sql": b"SELECT 'sold'::shop.state;\n",
-        "sql/migrations/0021_after.sql": b"SELECT 1;\n",
+        "sql/migrations/0021_after.sql": b"SELECT 1;\nSELECT pg_read_file('PG_VERSION');\n",
     }
     run = Project.make(tmp_path, files=files).run()
     gate(run, "precheck::files", "why: ", "fix: ")
@@ -219,6 +219,7 @@ def test_every_file_that_cannot_run_is_named_at_once_and_with_its_place(tmp_path
         "sql/migrations/0009_begin.sql:4:1",
         "sql/views/own.sql:1:1",
     }
+    assert run.findings("reaches-outside") == ["sql/migrations/0021_after.sql:2:1"]
     for name, (_, line, column, said) in BAD_FILES.items():
         finding = next(
             each

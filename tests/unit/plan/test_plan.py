@@ -19,6 +19,7 @@ from pytest_housekeeping.plan.problems import (
     header_for_new_value,
     own_schema_named,
     problems_of,
+    reaching_out,
 )
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
 from pytest_housekeeping.promotion.prechecks.shared import locks_needed
@@ -392,6 +393,12 @@ def test_the_tools_own_schema_is_named_by_no_file(config: Config, name: str) -> 
     assert "history_schema" in problem.fix
     elsewhere = replace(config, history_schema="hk")
     assert list(own_schema_named(elsewhere, plan(elsewhere))) == []
+
+
+def test_what_a_file_does_beyond_the_database_is_told(config: Config) -> None:
+    write(config.root, {"sql/seeds/w.sql": "SELECT 1;\n\nCOPY t FROM PROGRAM 'date';\n"})
+    ((file, problem),) = reaching_out(config, plan(config))
+    assert (file.path, problem.line, problem.column) == ("sql/seeds/w.sql", 3, 1)
 
 
 def test_the_locks_are_those_of_the_largest_segment_and_the_seeds(config: Config) -> None:
