@@ -1,8 +1,8 @@
-"""That a dump restores, where an earlier run of this machine has shown it of that very dump."""
+"""That a result restores, where an earlier run of this machine has shown it of the very same."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from pytest_housekeeping.model import Verdict
@@ -12,20 +12,29 @@ from pytest_housekeeping.snapshot.copies.proof import BackupProof
 _RESTORES = "restores"
 
 
-def restored_once(
-    kept: KeptVerdicts, server_major: int, prove: Callable[[], BackupProof], *, at: datetime
-) -> BackupProof:
-    """The proof that is ``kept``, or is made now and kept as of that moment; one that rests on an
-    earlier one, as of that."""
-    known = kept.read().get(_RESTORES)
-    if known is not None:
+@dataclass(frozen=True, kw_only=True)
+class KnownRestores:
+    """The proof that is ``kept`` by all that it depends on; what is proved now is so ``at`` that
+    moment, and what rests on an earlier proof as of that."""
+
+    kept: KeptVerdicts
+    server_major: int
+    at: datetime
+
+    def read(self) -> BackupProof | None:
+        known = self.kept.read().get(_RESTORES)
+        if known is None:
+            return None
         return BackupProof(
             objects=known.examined,
-            server_major=server_major,
+            server_major=self.server_major,
             limits=known.evidence,
             shown_at=known.shown_at,
         )
-    proof = prove()
-    shown = moment_of(proof.since) if proof.since else at
-    kept.keep({_RESTORES: Verdict(examined=proof.objects, evidence=proof.limits)}, at=shown)
-    return proof
+
+    def keep(self, proof: BackupProof) -> BackupProof:
+        """The proof itself."""
+        shown = moment_of(proof.since) if proof.since else self.at
+        verdict = Verdict(examined=proof.objects, evidence=proof.limits)
+        self.kept.keep({_RESTORES: verdict}, at=shown)
+        return proof

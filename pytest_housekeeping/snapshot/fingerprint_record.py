@@ -6,6 +6,7 @@ import base64
 import json
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pytest_housekeeping.snapshot.coverage import VERSION
@@ -19,15 +20,22 @@ _FAST = 1
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaRecord:
-    """A fingerprint, and its text as the database keeps it: packed, for it is a few megabytes."""
+    """A fingerprint as a database keeps it; ``read_by_nobody`` where none goes on from there."""
 
     fingerprint: Fingerprint
-    packed: str
+    read_by_nobody: bool = False
 
-    @classmethod
-    def of(cls, fingerprint: Fingerprint) -> SchemaRecord:
-        data = zlib.compress(to_json(fingerprint).encode(), _FAST)
-        return cls(fingerprint=fingerprint, packed=_PACKED + base64.b64encode(data).decode())
+    @cached_property
+    def packed(self) -> str:
+        """Its text, packed, for it is a few megabytes: made when it is first asked for."""
+        if self.read_by_nobody:
+            return ""
+        data = zlib.compress(to_json(self.fingerprint).encode(), _FAST)
+        return _PACKED + base64.b64encode(data).decode()
+
+    def make_ready(self, *, packed: bool) -> None:
+        """Work out what somebody would wait for later."""
+        _ = self.fingerprint.digest, self.packed if packed else ""
 
 
 def from_record(text: str) -> Fingerprint:

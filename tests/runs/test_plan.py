@@ -138,7 +138,7 @@ def taken_over(again: Run, planned: Run) -> None:
     assert "by a run of the same files on the same schema" in again.message(
         "checks/rls.toml::scope"
     )
-    assert "this very dump restored at" in again.message("rehearse::result")
+    assert "was dumped and restored at" in again.message("rehearse::result")
     for part in ("changes", "batch"):
         assert again.audit[part] == planned.audit[part]
     assert of_the_schema(again) == of_the_schema(planned)

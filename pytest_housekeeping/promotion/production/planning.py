@@ -79,7 +79,7 @@ def start_plan(options: RunOptions) -> Run:
     rehearsal = new_rehearsal(context, target, target.history_rows)
     if rehearsal is not None:
         proofs = KnownProofs(context=context, backup=target.backup, rehearsal=rehearsal)
-        checks.known, rehearsal.known_restore = proofs.checks.of, proofs.restores
+        checks.known, rehearsal.known = proofs.checks.of, proofs.restores
     run = Run(
         context=context,
         target=target,

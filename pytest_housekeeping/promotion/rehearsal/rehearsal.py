@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -28,6 +27,7 @@ from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.postgres.session_state import local_settings
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.known_restores import KnownRestores
 from pytest_housekeeping.promotion.rehearsal.facts import Measurement, look_at
 from pytest_housekeeping.promotion.rehearsal.foreseen import foreseen_locks
 from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
@@ -38,8 +38,6 @@ from pytest_housekeeping.snapshot.copies.server import RESTORER
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 
-KnownRestore: TypeAlias = Callable[[bytes, Fingerprint, Callable[[], BackupProof]], BackupProof]
-
 
 @dataclass(kw_only=True)
 class Rehearsal:
@@ -48,8 +46,8 @@ class Rehearsal:
     before the batch. ``look`` is called with 0 before anything of it is applied, and with the
     number of each segment but the last when that is in the copy. ``questions`` are what
     production's rows are asked, once that is known, ``denied`` those that its role may not ask.
-    ``known_restore`` may know that a dump restores, and proves it otherwise; ``dumping`` is that
-    of the last segment's result, and ``restoring`` it.
+    ``known`` is where it may be known that the last segment's result restores; ``dumping`` is its
+    dump, where it is not, and ``restoring`` the proof.
     """
 
     context: RunContext
@@ -60,7 +58,7 @@ class Rehearsal:
     facts: dict[int, BatchFacts] = field(default_factory=dict)
     denied: tuple[Question, ...] = ()
     questions: tuple[Question | Unasked, ...] | None = None
-    known_restore: KnownRestore | None = None
+    known: Callable[[], KnownRestores | None] = lambda: None
     dumping: Future[bytes] | None = None
     restoring: Future[BackupProof] | None = None
     _measurements: dict[int, Measurement] = field(default_factory=dict)
@@ -213,10 +211,12 @@ class Rehearsal:
         return foreseen_locks(self.context, self.facts[segment], self._seconds[segment])
 
     def foresee(self, segment: int) -> None:
-        """The schema that production will have, if it gets what the copy got: made ready, and its
-        record with it, so that nobody waits for that under a lock."""
+        """The schema that production will have, if it gets what the copy got: made ready, and where
+        it is put on record that as well, so that nobody waits for it under a lock."""
         before = self._expected[segment - 1].fingerprint if segment > 1 else self.original()
-        self._expected[segment] = SchemaRecord.of(with_changes(before, self.changes[segment]))
+        expected = SchemaRecord(fingerprint=with_changes(before, self.changes[segment]))
+        expected.make_ready(packed=self.context.rules.changes_production)
+        self._expected[segment] = expected
 
     def foreseen(self, segment: int) -> SchemaRecord:
         """What was made ready to be put on record of a segment. Raises ProofFailed without it."""
@@ -255,7 +255,7 @@ class Rehearsal:
                 fix="write down what the files make, so that it does not depend on rows, on names"
                 " or on the clock; or prove inside production's own transaction: --hk-in-place",
             )
-        return SchemaRecord.of(schema)
+        return SchemaRecord(fingerprint=schema)
 
     def close(self) -> None:
         """End its connections. Never raises."""
@@ -286,14 +286,15 @@ class Rehearsal:
 
     def _restore(self, segment: int) -> None:
         """Dump and read the result while checks read the catalog, restore it while all go on."""
-        twin, expected = self.target.twin, self.changes[segment].after
-        dumping = self.dumping = self._worker.submit(twin.dump)
+        twin, expected, known = self.target.twin, self.changes[segment].after, self.known()
+        shown = known.read() if known else None
+        dumping = self.dumping = None if shown else self._worker.submit(twin.dump)
         self._rows_after = self._worker.submit(self._read_rows)
 
         def restored() -> BackupProof:
-            dump = dumping.result()
-            prove = partial(twin.prove_restores, dump, expected)
-            return self.known_restore(dump, expected, prove) if self.known_restore else prove()
+            dump = dumping.result() if dumping else b""
+            proof = shown or twin.prove_restores(dump, expected)
+            return known.keep(proof) if known and not shown else proof
 
         self.restoring = self._worker.submit(restored)
         self._worker.shutdown(wait=False)

@@ -38,7 +38,7 @@ def rehearsed_result(
 
 def _restored(proof: BackupProof) -> str:
     if proof.shown_at:
-        return f"the result was dumped, and this very dump restored at {proof.shown_at}"
+        return f"the result of this batch was dumped and restored at {proof.shown_at}"
     if proof.restored is None:
         return "the result was dumped and restored, with the same fingerprint"
     return (

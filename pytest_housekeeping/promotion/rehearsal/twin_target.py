@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, RunOutcome, Step, Verdict
@@ -91,9 +92,11 @@ class TwinTarget:
             self.guard.write(connection, self._rows(applied, segment))
 
     def record_schema(self, connection: Connection, record: SchemaRecord, segment: int) -> None:
-        """As in production: the record has a table, which is made with its first row."""
+        """As in production: the record has a table, which is made with its first row. Of that, no
+        more is kept than of what schema it is."""
         if self._context.plan.theirs is None:
-            self._record(self.guard, connection, record, segment)
+            unread = replace(record, read_by_nobody=True)
+            self._record(self.guard, connection, unread, segment)
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         """What has changed since the copy was restored is read, and what that concerns."""

@@ -56,7 +56,9 @@ class KeptPast:
         server, database = throwaway.server, throwaway.database()
         begun = server.begun()
         known = {key: text for key, text in begun.about.items() if key.startswith(_before(""))}
-        known |= {_before(path): SchemaRecord.of(each).packed for path, each in before.items()}
+        known |= {
+            _before(path): SchemaRecord(fingerprint=each).packed for path, each in before.items()
+        }
         about = {"catalogs": self._catalogs(database), **known}
         # What was refused because too little is known with it makes way for this.
         instead = bool(begun.refused)

@@ -11,7 +11,7 @@ from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.postgres.own_tables.tables import TABLES
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_verdicts import facts_of_staging, kept_verdicts, recent
-from pytest_housekeeping.promotion.known_restores import restored_once
+from pytest_housekeeping.promotion.known_restores import KnownRestores
 from pytest_housekeeping.promotion.staging.restored_before import RestoredBefore
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
@@ -52,8 +52,12 @@ class KnownResult:
         key = digest_of_facts([*facts, "before"])
         before = RestoredBefore(folder=default_folder(name), key=key, recent=recent(context))
         same = [expected.digest, sha256(without_positions(text)).hexdigest()]
-        kept = kept_verdicts(context, name, [*facts, *same])
         started = context.run.started_at
+        known = KnownRestores(
+            kept=kept_verdicts(context, name, [*facts, *same]),
+            server_major=expected.server_major,
+            at=started,
+        )
 
         def prove_what_is_other() -> BackupProof:
             last = before.read()
@@ -63,7 +67,7 @@ class KnownResult:
                 before.keep(text, expected, proof.since or started)
             return proof
 
-        return restored_once(kept, expected.server_major, prove_what_is_other, at=started)
+        return known.read() or known.keep(prove_what_is_other())
 
 
 def without_history(dump: bytes, schema: str) -> bytes | None:

@@ -93,7 +93,7 @@ class RestoredBefore:
             return
         packed = base64.b64encode(zlib.compress(_without_rows(dump), 1)).decode()
         said = since if isinstance(since, str) else to_the_minute(since)
-        entry = {"since": said, "dump": packed, "schema": SchemaRecord.of(schema).packed}
+        entry = {"since": said, "dump": packed, "schema": SchemaRecord(fingerprint=schema).packed}
         write_entries(self._file, {}, {self.key: entry})
 
     @property

@@ -193,7 +193,7 @@ class Batch:
 
     def _as_it_is(self, _: int) -> SchemaRecord:
         schema = self.sealed_schema = self.target.read_schema(self.opened().connection)
-        return SchemaRecord.of(schema)
+        return SchemaRecord(fingerprint=schema)
 
     def detach(self) -> None:
         """The transaction has ended, or nobody knows: nothing more is done in it."""

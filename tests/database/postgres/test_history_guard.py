@@ -98,7 +98,7 @@ def promoted(connection: LentConnection, run: str, fingerprint: Fingerprint) -> 
         digest="d",
         segment=1,
         segments=1,
-        schema_record=SchemaRecord.of(fingerprint),
+        schema_record=SchemaRecord(fingerprint=fingerprint),
     )
 
 

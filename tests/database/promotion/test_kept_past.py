@@ -162,7 +162,7 @@ def test_a_way_back_may_lead_to_what_is_known_of_it(tmp_path: Path) -> None:
     schema = Fingerprint(
         entries=(SchemaObject(name="schema a", parent="", text="x"),), server_major=16
     )
-    about = {f"before {path}": SchemaRecord.of(schema).packed}
+    about = {f"before {path}": SchemaRecord(fingerprint=schema).packed}
     standing = Standing(next(iter(kept.keys)), about)
     file = SqlFile(path=path, kind=Kind.MIGRATION, sha256="")
     link = RollbackLink(migration=file, rollback=file, pending=False)

@@ -111,7 +111,7 @@ def test_what_the_batch_makes_is_what_it_made_there(context: RunContext) -> None
         target=None,  # type: ignore[arg-type]  # there is no copy
         original=lambda: BEFORE,
         promoter="promoter",
-        _expected={1: SchemaRecord.of(AFTER)},
+        _expected={1: SchemaRecord(fingerprint=AFTER)},
     )
     assert rehearsal.prove_same(AFTER, 1).fingerprint == AFTER
     with pytest.raises(ProofFailed, match="has made something else here than where its group"):

@@ -15,6 +15,8 @@ from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, Verdict
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion import kept_verdicts
+from pytest_housekeeping.promotion.known_restores import KnownRestores
+from pytest_housekeeping.promotion.production.backup import known_proofs
 from pytest_housekeeping.promotion.production.backup.known_proofs import KnownProofs
 from pytest_housekeeping.snapshot.compare.batches import SchemaChange
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
@@ -29,6 +31,26 @@ FILES = {
 PASSED = Verdict(examined=3, unit="tables", evidence=("seen",))
 WRONG = Finding(rule="r", level=Level.ERROR, object="t", detail="no")
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
+# Another ground is each of these, and for what the checks ask each of those.
+OTHERS: list[dict[str, Any]] = [
+    {"files": {"sql/migrations/0001_t.sql": "CREATE TABLE t (id int); "}},
+    {"files": {"sql/migrations/0002_u.sql": "SELECT 1;"}},
+    {"config": {"session": {"DateStyle": "ISO, DMY"}}},
+    {"config": {"require_rls_contract": True}},
+    {"at": NOW + timedelta(days=7)},
+    {"at": NOW - timedelta(minutes=1)},
+    {"config": {"known_days": 0}},
+    {"user": "another"},
+    {"dump": "another"},
+    {"before": "another"},
+    {"restored": "another"},
+    {"after": "another"},
+    {"major": 18},
+]
+ASKED: list[dict[str, Any]] = [
+    {"files": {"checks/rls.toml": FILES["checks/rls.toml"] + "\n"}},
+    {"files": {"checks/objects.toml": FILES["checks/objects.toml"] + "\n"}},
+]
 
 
 @dataclass
@@ -75,6 +97,8 @@ class Ground:
 @pytest.fixture
 def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
     monkeypatch.setattr(kept_verdicts, "default_folder", lambda _: tmp_path / "cache")
+    (pg_dump := tmp_path / "pg_dump").touch()
+    monkeypatch.setattr(known_proofs, "find_pg_dump", lambda _: pg_dump)
     return Ground(root=tmp_path / "project", files={}, config={})
 
 
@@ -104,26 +128,7 @@ def test_the_same_ground_is_proved_once(ground: Ground) -> None:
     assert planned(ground) == set()
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"files": {"sql/migrations/0001_t.sql": "CREATE TABLE t (id int); "}},
-        {"files": {"sql/migrations/0002_u.sql": "SELECT 1;"}},
-        {"files": {"checks/rls.toml": FILES["checks/rls.toml"] + "\n"}},
-        {"files": {"checks/objects.toml": FILES["checks/objects.toml"] + "\n"}},
-        {"config": {"session": {"DateStyle": "ISO, DMY"}}},
-        {"config": {"require_rls_contract": True}},
-        {"at": NOW + timedelta(days=7)},
-        {"at": NOW - timedelta(minutes=1)},
-        {"config": {"known_days": 0}},
-        {"user": "another"},
-        {"dump": "another"},
-        {"before": "another"},
-        {"restored": "another"},
-        {"after": "another"},
-        {"major": 18},
-    ],
-)
+@pytest.mark.parametrize("changed", [*OTHERS, *ASKED])
 def test_on_any_other_ground_all_of_it_is_proved(ground: Ground, changed: dict[str, Any]) -> None:
     first = planned(ground)
     assert planned(replace(ground, **changed)) >= first
@@ -147,25 +152,28 @@ def test_what_has_failed_what_is_not_whole_and_what_was_elsewhere_is_kept_nowher
     assert planned(given) == planned(given)
 
 
-def test_a_dump_that_restores_is_restored_once(ground: Ground) -> None:
+@pytest.mark.parametrize("changed", OTHERS)
+def test_a_result_is_dumped_and_restored_once(ground: Ground, changed: dict[str, Any]) -> None:
     proof = BackupProof(objects=9, server_major=16, limits=("a limit",))
-    proved: list[bytes] = []
 
-    def restored(text: bytes, name: str = "after", **changed: Any) -> BackupProof:
-        def prove() -> BackupProof:
-            proved.append(text)
-            return proof
+    def restores(at: Ground) -> KnownRestores:
+        known = at.proofs().restores()
+        assert known is not None
+        return known
 
-        return replace(ground, **changed).proofs().restores(text, schema(name), prove)
+    assert restores(ground).read() is None
+    assert restores(ground).keep(proof) is proof
+    assert restores(ground).read() == replace(proof, shown_at="2027-01-02 03:04 UTC")
+    assert restores(replace(ground, **changed)).read() is None
+    assert replace(ground, given=True).proofs().restores() is None
 
-    assert restored(b"one") == proof
-    assert restored(b"one") == replace(proof, shown_at="2027-01-02 03:04 UTC")
-    for again in (
-        restored(b"two"),
-        restored(b"one", "another"),
-        restored(b"one", dump="another"),
-        restored(b"one", major=18),
-        restored(b"one", given=True),
-    ):
-        assert again == proof
-    assert len(proved) == 6
+
+def test_another_pg_dump_dumps_the_result(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = ground.proofs().restores()
+    assert known is not None
+    known.keep(BackupProof(objects=9, server_major=16))
+    (other := ground.root / "pg_dump").touch()
+    monkeypatch.setattr(known_proofs, "find_pg_dump", lambda _: other)
+    dumped = ground.proofs().restores()
+    assert dumped is not None
+    assert dumped.read() is None

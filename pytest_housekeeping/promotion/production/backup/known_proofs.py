@@ -7,8 +7,6 @@ it is the same, to the byte, so is the verdict. A promotion proves everything it
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +19,10 @@ from pytest_housekeeping.promotion.kept_verdicts import (
     kept_verdicts,
 )
 from pytest_housekeeping.promotion.known_checks import KnownChecks
-from pytest_housekeeping.promotion.known_restores import restored_once
+from pytest_housekeeping.promotion.known_restores import KnownRestores
 from pytest_housekeeping.promotion.production.backup.backup import Backup
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
-from pytest_housekeeping.snapshot.copies.proof import BackupProof
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,22 +38,18 @@ class KnownProofs:
         """The checks on the copy; the batch is on it by then."""
         return KnownChecks(context=self.context, phase=Phase.REHEARSE, facts=self._facts)
 
-    def restores(
-        self, dump: bytes, expected: Fingerprint, prove: Callable[[], BackupProof]
-    ) -> BackupProof:
-        """That a dump restores to the schema that it is expected to be: known, or proved now."""
-        server = self.backup.restore_server
-        if server is None or not self._is_kept_here:
-            return prove()
-        facts = [
-            *facts_of_machine(server.kind, server.major),
-            repr(self.context.config.stubs_and_marks),
-            self.backup.digests,
-            hashlib.sha256(dump).hexdigest(),
-            [expected.digest, expected.excluded, expected.superuser],
-        ]
-        kept = kept_verdicts(self.context, "proofs", facts)
-        return restored_once(kept, server.major, prove, at=self.context.run.started_at)
+    def restores(self) -> KnownRestores | None:
+        """That the result can be dumped and restored: of the same copy, batch and schemas the same
+        pg_dump writes the same. None where nothing is kept."""
+        facts, major = self._facts(), self.rehearsal.target.twin.schema.server_major
+        if facts is None:
+            return None
+        dumped_by = [str(program := find_pg_dump(major)), program.stat().st_mtime_ns]
+        return KnownRestores(
+            kept=kept_verdicts(self.context, "proofs", [*facts, "restores", dumped_by]),
+            server_major=major,
+            at=self.context.run.started_at,
+        )
 
     @property
     def _is_kept_here(self) -> bool:

@@ -62,7 +62,7 @@ class GroupRehearsal(Rehearsal):
                 fix="write down what the files make, so that it does not depend on rows, on names"
                 " or on the clock",
             )
-        return SchemaRecord.of(schema)
+        return SchemaRecord(fingerprint=schema)
 
 
 def proof_of_group(plan: Plan) -> GroupProof | None:
