@@ -7,12 +7,14 @@ short or too common to be told from ordinary words is left alone (see Secrets).
 
 from __future__ import annotations
 
+import ast
 import base64
 import html
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -38,6 +40,11 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _IN_A_URL = passwords_in_urls()
+# One text as Python's pprint breaks it up, and pytest does so with -vv: literals on lines of their
+# own, which may be those of a failure.
+_LITERAL = r"""b?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
+_BROKEN_UP = re.compile(rf"{_LITERAL}(?:\n[E>| ]*{_LITERAL})+")
+_JOINT = re.compile(r"""['"]\n[E>| ]*b?['"]""")
 
 
 def secrets_of_environment() -> Iterator[str]:
@@ -86,6 +93,12 @@ class Secrets:
 
     def find(self, text: str) -> bool:
         """Whether the text gives a secret away."""
+        if self._in_one(text):
+            return True
+        broken = _BROKEN_UP.finditer(text) if _JOINT.search(text) else ()
+        return any(self._in_one(_whole(each[0])) for each in broken)
+
+    def _in_one(self, text: str) -> bool:
         return any(map(text.__contains__, self._parts)) or bool(
             self._words and self._words.search(text)
         )
@@ -94,6 +107,8 @@ class Secrets:
         """The text with every trace of a secret replaced by ``[secret]``."""
         if not self.find(text):
             return text
+        if _JOINT.search(text):
+            text = _BROKEN_UP.sub(self._redact_whole, text)
         pieces, at = [], 0
         for start, end in _merged(self._spans(text)):
             pieces += [text[at:start], MARK]
@@ -118,6 +133,11 @@ class Secrets:
         path.write_text(self.redact(text), encoding="utf-8", errors="surrogateescape")
         return True
 
+    def _redact_whole(self, broken: re.Match[str]) -> str:
+        """One that holds a secret is put together again, without it."""
+        whole = _whole(broken[0])
+        return repr(self.redact(whole)) if self._in_one(whole) else broken[0]
+
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         for part in self._parts:
             start = text.find(part)
@@ -126,6 +146,15 @@ class Secrets:
                 start = text.find(part, start + 1)
         if self._words:
             yield from (match.span() for match in self._words.finditer(text))
+
+
+def _whole(broken: str) -> str:
+    """What the literals say together; "" for what are none."""
+    literals = re.findall(_LITERAL, broken)
+    with suppress(SyntaxError, ValueError):
+        value = ast.literal_eval(f"({' '.join(literals)})")
+        return value if isinstance(value, str) else value.decode(errors="replace")
+    return ""
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -187,7 +216,9 @@ def _in_ascii(value: str) -> Iterator[str]:
     yield "".join(chr(byte) if byte < 127 else f"\\{byte:03o}" for byte in escaped)
     yield ascii(value)[1:-1]
     yield value.encode("ascii", "backslashreplace").decode()
-    yield value.encode("unicode_escape").decode()
+    # As pytest makes a name of it, and that name as Python shows it.
+    yield (name := value.encode("unicode_escape").decode())
+    yield name.replace("\\", "\\\\").replace("'", "\\'")
     yield repr(data)[2:-1]
     yield data.decode("latin-1")
     yield data.decode("cp1252", "replace")

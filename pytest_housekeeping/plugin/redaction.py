@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -59,14 +61,41 @@ def guard_terminal(config: pytest.Config, secrets: Secrets) -> None:
         # pytest flushes at the very end, and ends with 1 where nobody reads what was still held.
         config.add_cleanup(writer._file.flush)
     if secrets:
+        _guard_what_is_not_captured(config, secrets)
+        _guard_trace(config, secrets)
         config.add_cleanup(lambda: _scrub_files(config, secrets))
 
 
+def _guard_what_is_not_captured(config: pytest.Config, secrets: Secrets) -> None:
+    """What a test prints with -s, and what --capture=tee-sys shows at once."""
+    if config.option.capture == "no":
+        for name in ("stdout", "stderr"):
+            real = getattr(sys, name)
+            setattr(sys, name, GuardedFile(real, secrets, colours=True))
+            config.add_cleanup(partial(setattr, sys, name, real))
+    manager: Any = config.pluginmanager.get_plugin("capturemanager")
+    capturing = getattr(manager, "_global_capturing", None)
+    for each in (getattr(capturing, "out", None), getattr(capturing, "err", None)):
+        file: Any = getattr(each, "tmpfile", None)
+        if hasattr(file, "_other"):
+            file._other = GuardedFile(file._other, secrets, colours=True)
+
+
+def _guard_trace(config: pytest.Config, secrets: Secrets) -> None:
+    """What --debug writes: every argument of every hook."""
+    if getattr(config.option, "debug", None):
+        root: Any = config.trace.root
+        write = root._writer
+        root.setwriter(lambda text: write(secrets.redact(text)))
+
+
 def _scrub_files(config: pytest.Config, secrets: Secrets) -> None:
-    """What pytest has written by itself where it was asked to: JUnit's XML, which has the names of
-    items and properties of the whole run, and the log."""
+    """What pytest has written by itself: JUnit's XML, which has the names of items and properties
+    of the whole run, the log, and which items there were, and failed, for the next run."""
     named = (getattr(config.option, "xmlpath", None), getattr(config.option, "log_file", None))
-    for path in (Path(name) for name in named if name):
+    kept = getattr(getattr(config, "cache", None), "_cachedir", None)
+    found = kept.glob("v/cache/*") if kept is not None else ()
+    for path in (*(Path(name) for name in named if name), *found):
         with suppress(OSError):
             secrets.scrub(path)
 

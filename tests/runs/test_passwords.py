@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-from support.production_project import PASSWORD, Production
+from support.production_project import OFF, PASSWORD, Production
 from support.staging_project import Project, Run
 
 OF_SOMETHING_ELSE = True
@@ -53,6 +53,10 @@ def pytest_report_header(config):
 
 def pytest_metadata(metadata):
     metadata.update(os.environ)
+
+
+def pytest_runtest_setup(item):
+    print(item, os.environ)
 """
 
 
@@ -84,9 +88,13 @@ def test_a_failing_test_that_prints_it(production: Production) -> None:
     production.change({"pyproject.toml": settings, "checks/test_a.py": TELLTALE})
     token = "ghs_16C7e42F292c6912E7"
     told = ("--junitxml=junit.xml", "-o", "junit_family=legacy", "--log-file=run.log")
-    run = production.promote("--showlocals", "--tb=long", "-rA", *told, SERVICE_TOKEN=token)
+    all_of_it = (*told, "--capture=tee-sys", "--debug=debug.log")
+    kept = tuple(name for name in OFF if name != "cacheprovider")
+    shown = ("--showlocals", "--tb=long", "-rA", "-vv")
+    run = production.promote(*shown, *all_of_it, without=kept, SERVICE_TOKEN=token)
     assert run.code == 1, run.output
-    for name in ("junit.xml", "run.log"):
+    remembered = ".pytest_cache/v/cache/nodeids"
+    for name in ("junit.xml", "run.log", "debug.log", remembered):
         assert "[secret]" in (production.root / name).read_text()
     assert run.tells(token) == []
     assert run.outcome == "rolled_back"
@@ -98,7 +106,8 @@ def test_a_failing_test_that_prints_it(production: Production) -> None:
 def test_a_report_that_dumps_the_environment(production: Production) -> None:
     settings = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
     production.change({"pyproject.toml": settings, "conftest.py": DUMPED})
-    run = production.promote()
+    run = production.promote("-s")
+    assert "PGPASSWORD_PROD': '[secret]'" in run.output
     nothing_shows_it(production, run)
 
 

@@ -7,6 +7,8 @@ import html
 import json
 import os
 import pickle
+import pprint
+import re
 import shlex
 import time
 import urllib.parse
@@ -58,6 +60,7 @@ NASTY = "p'ä \"ß%40$w\\0rd:x/y?z&#"
         NASTY.encode("unicode_escape").decode(),
         NASTY.encode().decode("latin-1"),
         NASTY.encode().decode("cp1252", "replace"),
+        repr(f"""'"[{NASTY.encode("unicode_escape").decode()}]"""),
         shlex.quote(NASTY),
         NASTY.replace("'", "''''"),
         NASTY.replace('"', '""'),
@@ -74,6 +77,19 @@ def test_every_writing_of_a_password_is_found_and_taken_out(text: str) -> None:
     assert secrets.find(text)
     assert not secrets.find(secrets.redact(text))
     assert "[secret]" in secrets.redact(text)
+
+
+@pytest.mark.parametrize("value", [NASTY, NASTY.encode(), [NASTY], [NASTY.encode()]])
+@pytest.mark.parametrize("before", ["", "E       "])
+def test_what_pprint_has_broken_up_is_taken_out(value: object, before: str) -> None:
+    lines = pprint.pformat({"A": 1, "PASSWORD": value}, width=30).splitlines()
+    text = "".join(f"{before}{line}\n" for line in [*lines, "'a'", "'other'"])
+    said = Secrets([NASTY]).redact(text)
+    assert "[secret]" in said
+    left = [word for word in re.findall(r"\w{2,}", NASTY) if word in said]
+    assert left == []
+    assert said.startswith(f"{before}{{'A': 1")
+    assert Secrets(["nothing-of-the-kind-7"]).redact(text) == text
 
 
 def test_base64_that_is_broken_into_lines_is_taken_out() -> None:
