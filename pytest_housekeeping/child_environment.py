@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # libpq's variables, those that name a target (PGPASSWORD_PROD …), and URLs of given servers.
@@ -28,8 +28,7 @@ _TO_A_REPOSITORY = frozenset(
     )
 )
 _BARE = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-# Whoever takes something out of the process's environment for a moment holds this meanwhile.
-TURN = threading.RLock()
+_TURN = threading.RLock()
 
 
 def usual_environment() -> dict[str, str]:
@@ -46,12 +45,17 @@ def bare_environment() -> dict[str, str]:
 @contextmanager
 def without_ways_elsewhere() -> Iterator[None]:
     """For what starts programs or reads the environment by itself: that of the process is the usual
-    one.
+    one. No connection is made meanwhile by another thread."""
+    with without(_leads_there):
+        yield
 
-    What was taken out is back afterwards; no connection is made meanwhile by another thread.
-    """
-    with TURN:
-        taken = {name: os.environ.pop(name) for name in list(os.environ) if _leads_there(name)}
+
+@contextmanager
+def without(is_meant: Callable[[str], object]) -> Iterator[None]:
+    """Variables are gone from the process's environment, by their names, and put back afterwards;
+    for one thread at a time."""
+    with _TURN:
+        taken = {name: os.environ.pop(name) for name in list(os.environ) if is_meant(name)}
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ import psycopg
 
 from pytest_housekeeping.declarations.objects import ObjectKind, Objects
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import parsed
 
 Resolver = Callable[[Connection, Sequence[str]], dict[str, str]]
 
@@ -86,10 +86,7 @@ def _is_type(spelling: str) -> bool:
     """Whether the text is one type and nothing else, as it becomes part of a statement."""
     if "--" in spelling or "/*" in spelling:
         return False
-    try:
-        statements = parse(f"SELECT NULL::{spelling}")
-    except SyntaxRefused:
-        return False
+    statements = parsed(f"SELECT NULL::{spelling}")
     if len(statements) != 1 or statements[0].name != "SelectStmt":
         return False
     body = dict(statements[0].body)

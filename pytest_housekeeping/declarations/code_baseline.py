@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from pytest_housekeeping.declarations.exemptions import WHY
 from pytest_housekeeping.declarations.toml import (
     Problems,
     closest,
@@ -16,7 +17,6 @@ from pytest_housekeeping.declarations.toml import (
     toml_string,
 )
 
-_WHY = "an exemption that is misread would let something else stand than was meant"
 _INSTANCE = {"contract": True, "rule": True, "file": True, "symbol": True, "object": True}
 _HEAD = """\
 # What stood when the boundaries of code began to be watched, instance by instance.
@@ -56,7 +56,7 @@ def parse_baseline(
                 f"{closest(given['contract'], contracts)}"
             )
         baseline[Instance(**given)] += 1
-    problems.raise_any(why=_WHY)
+    problems.raise_any(why=WHY)
     return baseline
 
 

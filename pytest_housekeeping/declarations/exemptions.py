@@ -17,7 +17,7 @@ from pytest_housekeeping.declarations.toml import (
     text_of,
 )
 
-_WHY = "an exemption that is misread would let something else stand than was meant"
+WHY = "an exemption that is misread would let something else stand than was meant"
 _RULE_KEYS = {"rule": True, "object": True, "reason": True, "until": False}
 _CODE_KEYS = {
     "file": True,
@@ -108,7 +108,7 @@ def parse_code_exemptions(text: str, *, path: str) -> tuple[CodeExemption, ...]:
         if all(key[:3]) and key in found:
             problems.add(f"{where} repeats the exemption of {key[2]} in {key[0]}")
         found[key] = exemption
-    problems.raise_any(why=_WHY)
+    problems.raise_any(why=WHY)
     return tuple(found.values())
 
 

@@ -22,6 +22,7 @@ from pytest_housekeeping.declarations.targets import TABLE, chosen, read_targets
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.declarations.window import read_window
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.sql.identifiers import SIMPLE
 from pytest_housekeeping.sql.layouts.in_code import without_sql
 from pytest_housekeeping.sql.platforms import PLATFORMS
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -39,7 +40,6 @@ _DURATIONS = (
 )
 # What git takes for a name, and never for an option or a way from one commit to another.
 _REF = re.compile(r"[\w.][\w./@+-]*")
-_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 # What of the settings is no key of the table itself.
 NO_KEYS = ("root", "target", "targets", "fleets")
 # Read by themselves: a table of its own each.
@@ -196,7 +196,7 @@ def _invalid(config: Config, folders: tuple[str, ...]) -> Iterator[str]:
     yield from _waits(config)
     for key in ("migrator", "history_schema", "question_role"):
         optional = key == "question_role" and not config.question_role
-        if not optional and not _IDENTIFIER.fullmatch(getattr(config, key)):
+        if not optional and not SIMPLE.fullmatch(getattr(config, key)):
             yield f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
     for key in ("sql", "checks", "audit", "evidence_signers", "approvers"):
         yield from _misplaced(config, key, needed=key in folders)

@@ -18,6 +18,7 @@ from pytest_housekeeping.declarations.toml import (
     text_of,
     texts_of,
 )
+from pytest_housekeeping.sql.identifiers import SIMPLE
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
 # The word that takes the stub of the package.
@@ -25,7 +26,6 @@ SHIPPED = "shipped"
 # PostgreSQL makes names of files of it: no dot, no slash, and "--" stands before the version.
 _NAME = re.compile(r"[a-z0-9_]+(?:-[a-z0-9_]+)*")
 _VERSION = re.compile(r"\d+(?:\.\d+)*")
-_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 # A type of which nothing is told but its name; with (n) it takes one number: vector(3).
 OPAQUE = re.compile(r"([a-z_][a-z0-9_]{0,58})(\(n\))?")
 _MORE = ("access_methods", "operators", "operator_classes")
@@ -99,7 +99,7 @@ def _stub(name: str, table: Mapping[str, Any], problems: Problems) -> Stub:
         problems.add(f"{where} declares neither types nor functions")
     if not _VERSION.fullmatch(stub.version):
         problems.add(f"'version' of {where} is {stub.version!r}, not digits and dots")
-    if stub.schema and not _IDENTIFIER.fullmatch(stub.schema):
+    if stub.schema and not SIMPLE.fullmatch(stub.schema):
         problems.add(f"'schema' of {where} is {stub.schema!r}, no plain lower-case identifier")
     for error in _wrong_parts(stub, where):
         problems.add(error)
@@ -116,7 +116,7 @@ def _wrong_parts(stub: Stub, where: str) -> Iterator[str]:
                     f" write what stands behind {statement}{advice}"
                 )
     for each in stub.access_methods:
-        if not _IDENTIFIER.fullmatch(each):
+        if not SIMPLE.fullmatch(each):
             yield f"'access_methods' of {where} holds {each!r}: write the name of one, such as hnsw"
 
 

@@ -17,6 +17,7 @@ from pytest_housekeeping.evidence.git.branch import commit_files
 from pytest_housekeeping.evidence.git.objects import (
     BRANCHES,
     OBJECT_NAME,
+    STAGING_LOG,
     GitCommands,
     files_at,
     files_below,
@@ -27,7 +28,6 @@ from pytest_housekeeping.evidence.thinned import THINNED, Thinned, lines, read_l
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.sql.text import digest
 
-LOG = f"{BRANCHES}/{Mode.STAGING}"
 # The newest stay whatever they are of: somebody may be looking at them.
 NEWEST = 20
 _NAMED = re.compile(rf"{Mode.STAGING}_\d{{8}}T\d{{6}}Z_[\w-]+\.json")
@@ -76,7 +76,7 @@ def begin_anew(
     Everything else that the old one holds, of other projects say, stays as it is. Raises
     EvidenceError, SigningFailed among them, with nothing changed.
     """
-    ref = f"refs/heads/{LOG}"
+    ref = f"refs/heads/{STAGING_LOG}"
     tip = git.commit(ref) or ""
     (held,) = files_below(git, [f"{tip}:"])
     contents = {path: data for (_, path), data in files_at(git, [(tip, p) for p in held]).items()}
@@ -103,7 +103,7 @@ def begin_anew(
 
 
 def _is_on_log(record: Record) -> bool:
-    return any(name == LOG for name in record.version.branches)
+    return any(name == STAGING_LOG for name in record.version.branches)
 
 
 def _passed(record: Record) -> bool:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
+from pytest_housekeeping.evidence.report.wording import COLOURS
 from pytest_housekeeping.plugin import machines
 from pytest_housekeeping.plugin.interruption import Interruption
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.stash import ENDED
 from pytest_housekeeping.plugin.step_properties import of_run, tell_suite
 from pytest_housekeeping.promotion.recording.recorder import Recorder
-
-_COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}
 
 
 class Ending:
@@ -74,7 +73,7 @@ class Ending:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         terminalreporter.section("promotion", sep="=")
         tone, (verdict, *lines) = self.recorder.summary()
-        terminalreporter.write_line(verdict, bold=True, **{_COLOURS[tone]: True})
+        terminalreporter.write_line(verdict, bold=True, **{COLOURS[tone]: True})
         for line in lines:
             terminalreporter.write_line(line)
         machines.annotate(config)

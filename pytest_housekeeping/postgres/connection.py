@@ -22,7 +22,7 @@ from pytest_housekeeping.postgres.session import startup_options
 from pytest_housekeeping.server.libpq import without_libpq_variables
 from pytest_housekeeping.server.pooler import FIX, WHY, pooler_refuses
 from pytest_housekeeping.sql.effects import effects_of
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import parsed
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -109,10 +109,8 @@ class LentConnection(psycopg.Connection[tuple[Any, ...]]):
 @lru_cache(maxsize=200)
 def _control_in(text: str) -> str:
     """The first command of a text that would end the transaction, or nothing."""
-    try:
-        found = effects_of(parse(text)).control
-    except SyntaxRefused:
-        return ""  # the server says what is wrong with it, or it holds %s placeholders
+    # Of what no parser reads the server says what is wrong with it, or it holds %s placeholders.
+    found = effects_of(parsed(text)).control
     return found[0][1] if found else ""
 
 

@@ -12,11 +12,12 @@ from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.production_now import ProductionNow
-from pytest_housekeeping.model import Step, StepResult, Verdict
+from pytest_housekeeping.model import Step, StepResult
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.second_session import SecondSession, beside_others, only_reading
 from pytest_housekeeping.promotion.target import Target
@@ -25,8 +26,6 @@ from pytest_housekeeping.promotion.throwaway import Throwaway
 if TYPE_CHECKING:
     from pytest_housekeeping.postgres.clone_facts import CloneFacts
     from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
-
-Judgement = tuple[Verdict, str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pytest_housekeeping.child_environment import TURN
+from pytest_housekeeping.child_environment import without
 
 _VARIABLE = re.compile(r"PG[A-Z0-9]+|PGCONNECT_TIMEOUT")
 
@@ -29,9 +29,5 @@ def without_libpq_variables() -> Iterator[None]:
 
     libpq reads the environment of the process, so it has to be taken out of there.
     """
-    with TURN:
-        taken = {name: os.environ.pop(name) for name in libpq_variables()}
-        try:
-            yield
-        finally:
-            os.environ.update(taken)
+    with without(_VARIABLE.fullmatch):
+        yield

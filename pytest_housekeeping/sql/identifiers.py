@@ -13,6 +13,12 @@ PART = rf'(?:{_FIRST}{_FURTHER}*|"(?:[^"]|"")+")'
 FUNCTION = re.compile(rf"({PART}\.{PART})\s*\((.*)\)", re.DOTALL)
 """Matches a function with its schema as a whole: its name, and the text of its arguments."""
 
+SIMPLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+"""Matches a name that PostgreSQL keeps whole and prints without quotes, or is a key word."""
+
+DOTTED = re.compile(r'(?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))*')
+"""Matches a name of any parts as it stands in a statement, with blanks around its dots."""
+
 _EVERY_PART = re.compile(PART)
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _PLAIN_OR_DOLLAR = re.compile(r"[a-z_][a-z0-9_$]*")

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_housekeeping.model import Place
 from pytest_housekeeping.sql.identifiers import PART, split_name
-from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse, strings
+from pytest_housekeeping.sql.parse import Statement, parsed, strings
 from pytest_housekeeping.sql.text import origin
 
 Name = tuple[str, ...]
@@ -57,12 +57,8 @@ def makers(texts: Iterable[tuple[str, str]]) -> Makers:
     made: dict[Name, Place] = {}
     granted: dict[Name, Place] = {}
     for path, text in texts:
-        try:
-            statements = parse(text)
-        except SyntaxRefused:
-            continue
         lines = _Lines(path, text)
-        for statement in statements:
+        for statement in parsed(text):
             found = granted if statement.name in _GRANTS else made
             there = lines.of_character(statement.offset)
             for name, at in _names(statement):

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import parsed
 
 MODE = "ShareUpdateExclusiveLock"
 # The table is read once to build the index, and once more for what came meanwhile.
@@ -31,10 +31,7 @@ class OutsideLock:
 
 def outside_locks(text: str) -> tuple[OutsideLock, ...] | None:
     """What the one statement of a file locks; None for one of which nobody can say it."""
-    try:
-        statements = parse(text)
-    except SyntaxRefused:
-        return None
+    statements = parsed(text)
     if len(statements) != 1:
         return None
     name, body = statements[0].name, statements[0].body

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_housekeeping.sql.own_schema_words import names_in_text, place_of_name
-from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import Statement, extents, parsed
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import place
 
@@ -48,12 +48,7 @@ def own_schema_problems(text: str, *, schema: str, migrator: str) -> Iterator[Pr
     low = text.lower()
     if schema not in low and "u&" not in low and "owned" not in low:
         return  # nearly every file: nothing has to be parsed
-    try:
-        statements = parse(text)
-    except SyntaxRefused:
-        return  # told as such
-    ends = [statement.offset for statement in statements[1:]] + [len(text)]
-    for statement, end in zip(statements, ends, strict=True):
+    for statement, end in extents(parsed(text), text):
         offset = statement.offset
         if statement.name in ("DropOwnedStmt", "ReassignOwnedStmt"):
             if _of_the_migrator(statement.body, migrator):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from pytest_housekeeping.sql import parser
 
 Node = Mapping[str, Any]
+# What PostgreSQL plans.
+PLANNED = ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 MAINTAIN = ("VacuumStmt", "ReindexStmt")
 _OUTSIDE = re.compile(r"\b(?:concurrently|vacuum|reindex)\b", re.IGNORECASE)
 
@@ -66,6 +67,20 @@ def parse(text: str) -> list[Statement]:
     return found
 
 
+def parsed(text: str) -> list[Statement]:
+    """The same; none where the parser refuses the text, which is told elsewhere."""
+    try:
+        return parse(text)
+    except SyntaxRefused:
+        return []
+
+
+def extents(statements: Sequence[Statement], text: str) -> Iterator[tuple[Statement, int]]:
+    """Each statement of a text with where its own ends: at the next one."""
+    # A text of comments alone has an end and no statement.
+    return zip(statements, [*(each.offset for each in statements[1:]), len(text)], strict=False)
+
+
 def strings(nodes: Iterable[Any]) -> tuple[str, ...]:
     """The texts of those nodes that are String nodes."""
     return tuple(each["String"].get("sval", "") for each in nodes if "String" in each)
@@ -73,8 +88,8 @@ def strings(nodes: Iterable[Any]) -> tuple[str, ...]:
 
 def statements_of(text: str) -> Iterator[str]:
     """Each statement by itself, in the lines in which it stands. Raises SyntaxRefused."""
-    places = [statement.offset for statement in parse(text)]
-    for start, end in pairwise([*places, len(text)]):
+    for statement, end in extents(parse(text), text):
+        start = statement.offset
         yield "\n" * text.count("\n", 0, start) + text[start:end]
 
 

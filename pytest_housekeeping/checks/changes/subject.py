@@ -19,7 +19,7 @@ from pytest_housekeeping.postgres.batch_facts import (
     strength,
 )
 from pytest_housekeeping.sql.header import Acceptance
-from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import Statement, extents, parsed
 
 Worked = TypeVar("Worked")
 EXCLUSIVE = "AccessExclusiveLock"
@@ -43,17 +43,13 @@ class PlannedFile:
     @cached_property
     def texts(self) -> Sequence[str]:
         """The texts of the statements, in lower case."""
-        offsets, text = [each.offset for each in self.statements], self.text.lower()
-        pairs = zip(offsets, [*offsets[1:], len(text)], strict=True)
-        return [text[begin:end] for begin, end in pairs]
+        pairs = extents(self.statements, self.text)
+        return [self.text[each.offset : end].lower() for each, end in pairs]
 
     @cached_property
     def statements(self) -> Sequence[Statement]:
         """None of a text that PostgreSQL's parser refuses: that one has failed already."""
-        try:
-            return parse(self.text)
-        except SyntaxRefused:
-            return ()
+        return parsed(self.text)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

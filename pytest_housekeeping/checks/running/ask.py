@@ -23,11 +23,11 @@ from pytest_housekeeping.checks.running.plan_output import (
     nulls_in_plan,
 )
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.sql.parse import PLANNED
 
 _NAME = b"hk_running"
 _BACK = b"ROLLBACK TO SAVEPOINT hk_running"
 _GONE = _BACK + b"; DEALLOCATE hk_running"
-_PLANNED = ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 _Columns = tuple[tuple[str, int, int], ...]
 
 
@@ -80,7 +80,7 @@ class _Asking:
                 for n in range(found.nfields)
             ),
         )
-        answer = self._planned(question, node, parameters) if node in _PLANNED else Answer()
+        answer = self._planned(question, node, parameters) if node in PLANNED else Answer()
         self._pgconn.exec_(_GONE)
         return answer
 

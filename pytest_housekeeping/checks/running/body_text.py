@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_housekeeping.sql.identifiers import stored_name
-from pytest_housekeeping.sql.parse import SyntaxRefused, nodes_of, parse
+from pytest_housekeeping.sql.identifiers import DOTTED, stored_name
+from pytest_housekeeping.sql.parse import SyntaxRefused, extents, nodes_of, parse
 from pytest_housekeeping.sql.parser import ParseError, parse_plpgsql, scan
 
 _TAG = "$hk_body$"
@@ -17,7 +17,6 @@ _DYNAMIC = {"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"}
 # How PL/pgSQL parses an expression: a whole statement, what stands behind SELECT, an assignment.
 _STATEMENT, _EXPRESSION = 0, 2
 _ASSIGNMENT = re.compile(r"\s*([^:=]+?)\s*(?::=|=)(.*)", re.DOTALL)
-_DOTTED = re.compile(r'(?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))*')
 _ATOMIC = re.compile(r"\s*BEGIN\s+ATOMIC\b(.*)\bEND\s*", re.DOTALL | re.IGNORECASE)
 _RETURN = re.compile(r"\s*RETURN\b(.*)", re.DOTALL | re.IGNORECASE)
 # What a body may name without declaring it.
@@ -68,9 +67,8 @@ def read_sql_body(source: str, function: str, arguments: tuple[Variable, ...]) -
         statements = parse(source)
     except SyntaxRefused:
         return Body(undecided=1)
-    ends = [*(each.offset for each in statements[1:]), len(source)][: len(statements)]
     found = []
-    for statement, end in zip(statements, ends, strict=True):
+    for statement, end in extents(statements, source):
         line = source.count("\n", 0, statement.offset) + 1
         text = source[statement.offset : end].rstrip().rstrip(";")
         found.append(_with_parameters(text, line, names, arguments))
@@ -139,7 +137,7 @@ def _with_parameters(
     out: list[bytes] = []
     end = 0
     for location, parts, starred in sorted(_columns(statements)):
-        match = _DOTTED.match(raw[location:].decode(errors="ignore"))
+        match = DOTTED.match(raw[location:].decode(errors="ignore"))
         found = names.variable(parts) if parts else None
         if found is None or match is None or location < end:
             continue

@@ -14,7 +14,7 @@ from typing import Any
 from pytest_housekeeping.checks.running.answers import NullWrite
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import quoted
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import parsed
 
 _NULL = re.compile(r"\(*NULL::")
 _LEAVES_OUT = ("Append", "Merge Append")
@@ -69,11 +69,7 @@ def nulls_in_plan(plan: Any, targets: InsertTargets) -> Iterator[NullWrite]:
 
 def nulls_in_merge(text: str, targets: InsertTargets) -> Iterator[NullWrite]:
     """The same of a MERGE, whose plan does not show what it inserts."""
-    try:
-        statements = parse(text)
-    except SyntaxRefused:
-        return
-    for statement in statements:
+    for statement in parsed(text):
         if statement.name != "MergeStmt":
             continue
         relation = statement.body["relation"]

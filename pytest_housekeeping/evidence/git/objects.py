@@ -12,6 +12,7 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.model import Mode
 
 BRANCHES = "housekeeping/audit"
+STAGING_LOG = f"{BRANCHES}/staging"
 # The last part of the log of what was to change a database, and has not.
 REFUSED = "refused"
 # At a remote staging's log is no branch: whoever clones the repository does not fetch it.

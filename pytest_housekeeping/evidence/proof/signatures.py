@@ -19,9 +19,9 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS, settings_in
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git.objects import (
-    BRANCHES,
     FETCH,
     OBJECT_NAME,
+    STAGING_LOG,
     GitCommands,
     files_at,
     looked_up,
@@ -32,7 +32,6 @@ from pytest_housekeeping.evidence.signatures import require_program, signer_of
 from pytest_housekeeping.model import Finding, Level, Mode
 
 RULE = "audit-unsigned"
-_LOG = f"{BRANCHES}/{Mode.STAGING}"
 
 _Ground = tuple[str, str]
 """A commit that an audit attests, and the folder that the audit stands in."""
@@ -150,7 +149,7 @@ def _judged(
         if brought and not reasons:
             said = "which commit has brought it is not known in a shallow clone"
         else:
-            said = reasons[0] if reasons else f"it is not on {_LOG}, where signers bring it"
+            said = reasons[0] if reasons else f"it is not on {STAGING_LOG}, where signers bring it"
         yield _unsigned(record, said, takers.get(record.path, ()))
 
 
@@ -170,7 +169,7 @@ def _unsigned(record: Record, said: str, takers: Sequence[Record]) -> Finding:
         object=record.path,
         detail=f"{said}; the {takers[0].mode} run {takers[0].run} says that it was proved by it",
         fix=f"fetch all evidence, a signer may have brought it elsewhere: {FETCH}; if not, find out"
-        f" who has brought it (git log {_LOG}), and prove what was promoted: pytest"
+        f" who has brought it (git log {STAGING_LOG}), and prove what was promoted: pytest"
         " --hk-mode=staging on its commit, as a signer, and pytest --hk-mode=verify",
     )
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.bound import BoundRecord
 
 
+COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}  # of a tone, on a terminal
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutcomeText:
     """``tone`` is good, bad or unsure; ``next_steps`` say what to do now."""

@@ -15,6 +15,7 @@ from pytest_housekeeping.evidence.fleet_record import FAILED, PASSED, FleetRecor
 from pytest_housekeeping.evidence.fleet_standing import outcome_of_fleet
 from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.report.fleet import fleet_page, fleet_text, fleet_title
+from pytest_housekeeping.evidence.report.wording import COLOURS
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.machines import INCOMPLETE, annotate, reports_folder
 from pytest_housekeeping.plugin.stash import ENDED, FINISHED, TOLD
@@ -31,7 +32,6 @@ from pytest_housekeeping.promotion.recording.shown_beside import finish_page
 from pytest_housekeeping.promotion.run_facts import new_run
 
 _WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-_COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}
 
 
 class FleetEnding:
@@ -106,7 +106,7 @@ class FleetEnding:
         terminalreporter.section(f"fleet {self.work.fleet.name}")
         if self.record is not None:
             text = fleet_text(self.record)
-            colour = {_COLOURS[text.tone]: True}
+            colour = {COLOURS[text.tone]: True}
             terminalreporter.line(f"{text.headline}. {text.meaning}", bold=True, **colour)
         for line in (*told_of(self.work.survey), *self._refused(), *self.said, *self.kept.told):
             terminalreporter.line(line)

@@ -8,12 +8,12 @@ from pathlib import Path
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.evidence.git.objects import REMOTE_LOGS, fetch_fix, has_origin
+from pytest_housekeeping.evidence.git.objects import REMOTE_LOGS, STAGING_LOG, fetch_fix, has_origin
 from pytest_housekeeping.evidence.git.shared_branch import contains, continue_from
 from pytest_housekeeping.evidence.git.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.signatures import refuse_stranger
-from pytest_housekeeping.evidence.thinning import LOG, begin_anew, thinning
+from pytest_housekeeping.evidence.thinning import begin_anew, thinning
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.commands.audit import proof_of
 from pytest_housekeeping.promotion.commands.own_repository import own_repository
@@ -33,10 +33,10 @@ def thin(root: Path) -> Iterator[str]:
     """
     config = load_config(root)
     with own_repository(config.root) as repository:
-        theirs = continue_from(repository, LOG)
-        own = repository.commit(f"refs/heads/{LOG}")
+        theirs = continue_from(repository, STAGING_LOG)
+        own = repository.commit(f"refs/heads/{STAGING_LOG}")
         if own is None:
-            yield f"nothing to thin: there is no {LOG} here"
+            yield f"nothing to thin: there is no {STAGING_LOG} here"
             return
         there = _tip_there(repository)
         for tip in filter(None, (theirs, there)):
@@ -64,7 +64,7 @@ def thin(root: Path) -> Iterator[str]:
 
         made = begin_anew(repository, found, sign=bool(signers), prove=prove)
         yield (
-            f"thinned: {plural(len(found.whole), 'audit')} whole on {LOG}, of"
+            f"thinned: {plural(len(found.whole), 'audit')} whole on {STAGING_LOG}, of"
             f" {len(found.gone)} more a line each: {made[:12]}"
         )
         yield from _pushed(repository, made, there)
@@ -74,10 +74,10 @@ def _refuse_less(repository: Repository, own: str, theirs: str) -> None:
     """Raises EvidenceError where this clone's log lacks anything of the remote's."""
     if repository.commit(theirs) is None or not contains(repository, own, theirs):
         raise EvidenceError(
-            f"{_REMOTE} has more at the remote than {LOG} of this clone",
+            f"{_REMOTE} has more at the remote than {STAGING_LOG} of this clone",
             why=_WHY,
             fix=f"{fetch_fix(repository)}; then, if nothing is on it alone: git branch --force"
-            f" {LOG} origin/{LOG}",
+            f" {STAGING_LOG} origin/{STAGING_LOG}",
         )
 
 
@@ -97,7 +97,7 @@ def _pushed(repository: Repository, made: str, there: str) -> Iterator[str]:
             why="the remote keeps all of it until then",
             fix="run it again where the remote can be written to",
         )
-    repository.attempt("update-ref", f"refs/remotes/origin/{LOG}", made)
+    repository.attempt("update-ref", f"refs/remotes/origin/{STAGING_LOG}", made)
     yield f"pushed: {_REMOTE} to origin"
 
 

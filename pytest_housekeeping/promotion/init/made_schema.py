@@ -9,18 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import LiteralString
 
-import psycopg
-
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, SqlFailed, named
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.given_past import given_paths
 from pytest_housekeeping.plan.pending import FILES
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
-from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.init.applying import apply_all
 from pytest_housekeeping.promotion.init.needed import Needed, out_of_path, path_of
 from pytest_housekeeping.promotion.init.objects_text import own_roles
+from pytest_housekeeping.promotion.replay import run_plain
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, server_settings, start
 from pytest_housekeeping.server.staging_database import roles
@@ -245,7 +243,4 @@ def _settings(config: Config, files: int) -> ServerSettings:
 def _run(throwaway: Throwaway, texts: Sequence[tuple[str, str]]) -> None:
     with throwaway.superuser() as connection:
         for path, text in texts:
-            try:
-                connection.execute(text.encode())
-            except psycopg.Error as error:
-                raise throwaway.advised(explain(path, text, error)) from None
+            run_plain(connection, path, text, throwaway)

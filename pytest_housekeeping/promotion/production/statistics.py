@@ -25,7 +25,7 @@ from pytest_housekeeping.postgres.column_statistics import (
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.postgres.locks.budget import patient_limit
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.run import Judgement
+from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 
 RULE = "statistics-lost"

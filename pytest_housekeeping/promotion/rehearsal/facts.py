@@ -38,7 +38,7 @@ from pytest_housekeeping.snapshot.object_kind import RELATIONS, kind_and_name
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.outside_locks import MODE, outside_locks
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import parsed
 
 _BECAME = {Change.ADDED: MADE, Change.CHANGED: CHANGED, Change.REMOVED: DROPPED}
 
@@ -160,11 +160,7 @@ class Measurement:
 
 
 def _truncated_in(text: str) -> Iterator[tuple[str, ...]]:
-    try:
-        statements = parse(text)
-    except SyntaxRefused:
-        return
-    for statement in statements:
+    for statement in parsed(text):
         if statement.name == "TruncateStmt":
             for each in statement.body.get("relations", ()):
                 node = each["RangeVar"]

@@ -10,13 +10,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TypeAlias
 
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.snapshot.copies.proof import BackupProof, prove_backup, prove_result
+from pytest_housekeeping.snapshot.copies.proof import (
+    BackupProof,
+    KnownRestore,
+    prove_backup,
+    prove_result,
+)
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles
@@ -40,9 +44,6 @@ _FORM = (
 )
 
 
-Known: TypeAlias = Callable[[bytes, Fingerprint, Callable[[], BackupProof]], BackupProof]
-
-
 def _prove_each(_: bytes, __: Fingerprint, prove: Callable[[], BackupProof]) -> BackupProof:
     return prove()
 
@@ -58,7 +59,7 @@ class ResultProof:
         self,
         throwaway: Throwaway,
         schema: Callable[[], Fingerprint | None] = lambda: None,
-        known: Known = _prove_each,
+        known: KnownRestore = _prove_each,
     ) -> None:
         self._throwaway = throwaway
         self._schema = schema
@@ -112,7 +113,7 @@ def result_restores(
     expected: Fingerprint | None = None,
     dumped: Callable[[], None] = lambda: None,
     *,
-    known: Known = _prove_each,
+    known: KnownRestore = _prove_each,
 ) -> Judgement:
     """The database is dumped, rows and all, and restored into another one with its fingerprint.
 
@@ -135,7 +136,7 @@ def _judged(
     expected: Fingerprint,
     connection: Connection,
     dumped: Callable[[], None],
-    known: Known,
+    known: KnownRestore,
 ) -> Judgement:
     try:
         proof = _prove(throwaway, expected, connection, dumped, known, rows=True)
@@ -168,7 +169,7 @@ def _prove(
     expected: Fingerprint,
     connection: Connection,
     dumped: Callable[[], None],
-    known: Known,
+    known: KnownRestore,
     *,
     rows: bool,
 ) -> BackupProof:

@@ -16,7 +16,7 @@ from psycopg import sql
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.compare.difference import Change, Difference
 from pytest_housekeeping.sql.identifiers import split_name
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse, placeless
+from pytest_housekeeping.sql.parse import parsed, placeless
 
 FINISHED = "an earlier run had finished it without recording it"
 _Body = Mapping[str, Any]
@@ -144,10 +144,7 @@ def _drop(connection: Connection, schema: str, name: str) -> str:
 
 def _statement(text: str) -> tuple[str, _Body]:
     """The one statement of a text; "" where it holds another number of them."""
-    try:
-        statements = parse(text)
-    except SyntaxRefused:
-        return "", {}
+    statements = parsed(text)
     return (statements[0].name, statements[0].body) if len(statements) == 1 else ("", {})
 
 

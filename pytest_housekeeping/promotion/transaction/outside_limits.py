@@ -14,7 +14,7 @@ from pytest_housekeeping.postgres.locks.budget import patient_limit
 from pytest_housekeeping.postgres.locks.requests import KEEPS_OUT, LockNotHad
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.outside_locks import outside_locks
-from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import Statement, parsed
 
 _STRONG = ("ClusterStmt", "ReindexStmt")
 # A name is that of a table, or of an index of one.
@@ -71,11 +71,7 @@ def _try(connection: LentConnection, name: Sequence[str], lock_timeout_ms: int) 
 
 def _is_strong(text: str) -> bool:
     """Whether the statement locks tables or indexes so that readers or writers wait."""
-    try:
-        statements = parse(text)
-    except SyntaxRefused:
-        return False
-    return any(each.name in _STRONG or _is_full(each) for each in statements)
+    return any(each.name in _STRONG or _is_full(each) for each in parsed(text))
 
 
 def _is_full(statement: Statement) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pytest_housekeeping.sql.enums.definitions import Definitions
 from pytest_housekeeping.sql.enums.known import Known
 from pytest_housekeeping.sql.enums.renames import rename
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import parsed
 from pytest_housekeeping.sql.text import place
 
 __all__ = ["EarlyUse", "EnumReader"]
@@ -47,14 +47,10 @@ class EnumReader:
     def read(self, path: str, text: str) -> Iterator[EarlyUse]:
         """The values that a file uses too early, each with its first use. What cannot be parsed
         is told elsewhere."""
-        try:
-            statements = parse(text)
-        except SyntaxRefused:
-            return
         known, told = self._known, set()
         known.path = Known().path
         reader = Definitions(known)
-        for statement in statements:
+        for statement in parsed(text):
             for enum, label in reader.take(statement.name, statement.body):
                 safe = enum.made_since_commit and self.server_version >= _NEW_TYPES_ARE_SAFE
                 if label not in enum.added or safe or (id(enum), label) in told:

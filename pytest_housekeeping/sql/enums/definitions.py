@@ -15,11 +15,10 @@ from pytest_housekeeping.sql.enums.known import (
     relation_names,
 )
 from pytest_housekeeping.sql.enums.queries import Queries, renamed
-from pytest_housekeeping.sql.parse import Node, SyntaxRefused, parse, strings
+from pytest_housekeeping.sql.parse import PLANNED, Node, parsed, strings
 
-_QUERIES = ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 # What is evaluated at once; all else is only stored.
-_RUNS = (*_QUERIES, "CreateTableAsStmt", "CopyStmt", "CallStmt")
+_RUNS = (*PLANNED, "CreateTableAsStmt", "CopyStmt", "CallStmt")
 _GIVEN = ("FUNC_PARAM_DEFAULT", "FUNC_PARAM_IN", "FUNC_PARAM_INOUT", "FUNC_PARAM_VARIADIC")
 
 
@@ -34,7 +33,7 @@ class Definitions:
         """The enum and the label of each use in a statement, in the order of the text."""
         expressions = self.queries.expressions
         expressions.used, expressions.runs = [], name in _RUNS
-        if name in _QUERIES:
+        if name in PLANNED:
             self.queries.read({name: body}, Scope())
         elif (define := _DEFINE.get(name)) is not None:
             define(self, body)
@@ -221,11 +220,7 @@ class Definitions:
         if options.get("language", {}).get("String", {}).get("sval", "").lower() != "sql":
             return
         for text in strings(options.get("as", {}).get("List", {}).get("items", ())):
-            try:
-                statements = parse(text)
-            except SyntaxRefused:
-                return
-            for statement in statements:
+            for statement in parsed(text):
                 self._inside({statement.name: statement.body}, scope)
 
     def _inside(self, statement: Node, scope: Scope) -> None:

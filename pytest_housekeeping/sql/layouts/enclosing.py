@@ -6,7 +6,7 @@ import re
 
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.layouts.layout import Reading
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import parsed
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import Woven, place
 
@@ -28,10 +28,7 @@ def unenclosed(text: str) -> tuple[str, tuple[Problem, ...]]:
     """
     if not _MAY_BEGIN.search(text):
         return text, ()
-    try:
-        effects = effects_of(parse(text))
-    except SyntaxRefused:
-        return text, ()
+    effects = effects_of(parsed(text))
     control = [statement for statement, _ in effects.control]
     if len(control) != 2 or effects.modes:
         return text, ()

@@ -23,7 +23,7 @@ from pytest_housekeeping.sql.layouts.layout import (
 )
 from pytest_housekeeping.sql.layouts.numbered import paired, twice, version_key
 from pytest_housekeeping.sql.layouts.placeholders import replaced
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import parsed
 
 _CODE = re.compile(r"[VURB][\w.]*__.+\.(?:java|kt|groovy|class|py|ps1|bash|sh|cmd|bat)")
 # What runs at other moments: https://documentation.red-gate.com/fd/callback-events-277579115.html
@@ -233,10 +233,7 @@ def _reading(ground: Ground, path: str, text: str) -> Reading:
 
 def _holds_both(text: str) -> bool:
     """Whether some of its statements no transaction can hold: with ``mixed`` Flyway opens none."""
-    try:
-        return bool(effects_of(parse(text)).alone)
-    except SyntaxRefused:
-        return False  # told where the file is looked at
+    return bool(effects_of(parsed(text)).alone)
 
 
 LAYOUT = Layout(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.layouts.layout import Reading
-from pytest_housekeeping.sql.parse import MAINTAIN, Statement, parse
+from pytest_housekeeping.sql.parse import MAINTAIN, Statement, extents, parse
 from pytest_housekeeping.sql.parser import scan
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import Woven
@@ -55,11 +55,10 @@ def cut(text: str) -> Cut:
     Raises SyntaxRefused.
     """
     statements = parse(text)
-    ends = [*(each.offset for each in statements[1:]), len(text)]
     told: list[Problem] = []
     problems: list[Problem] = []
     groups: list[tuple[bool, list[tuple[int, int]]]] = []
-    for statement, end in zip(statements, ends, strict=True):
+    for statement, end in extents(statements, text):
         alone = bool(effects_of([statement]).alone)
         if _is_limit(statement):
             told.append(_problem(text, statement, "is left out", _BOUNDED, ""))
@@ -103,8 +102,7 @@ def in_one_transaction(found: Reading) -> Reading:
     if len(statements) < 2 or not effects.alone:
         return found
     text, told = found.text, list(found.told)
-    ends = [*(each.offset for each in statements[1:]), len(text)]
-    for statement, end in zip(statements, ends, strict=True):
+    for statement, end in extents(statements, text):
         if statement.name in MAINTAIN:
             text = _blanked(text, statement.offset, end)
             told.append(

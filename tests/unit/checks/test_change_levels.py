@@ -212,6 +212,11 @@ def test_nothing_is_accepted_without_rule_object_and_reason(written: str) -> Non
     assert "unknown header" in header.problems[0].found
 
 
+def test_a_file_of_comments_has_no_statement() -> None:
+    file = PlannedFile(step="0002", path="0002.sql", text="-- hk: empty, shop.orders was thinned\n")
+    assert (file.texts, file.statements) == ([], [])
+
+
 def test_no_two_rules_share_an_id_and_each_teaches() -> None:
     assert len({rule.id for rule in CHANGE_RULES}) == len(CHANGE_RULES)
     for rule in CHANGE_RULES:

@@ -82,6 +82,11 @@ def test_another_encoding_is_read(root: Path, name: str, data: bytes) -> None:
     assert undecided(extraction) == []
 
 
+def test_a_file_of_comments_says_nothing(root: Path) -> None:
+    extraction = read(root, "a.sql", "-- SELECT 1 FROM governance.ledger\n")
+    assert (extraction.found, undecided(extraction)) == ((), [])
+
+
 def test_columns_count_characters(root: Path) -> None:
     extraction = read(
         root, "a.py", 'x = "\u00e9\u00e9"; cur.execute("SELECT 1 FROM governance.ledger")'

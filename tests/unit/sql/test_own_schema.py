@@ -131,6 +131,10 @@ def test_the_place_is_that_of_the_name() -> None:
     assert places("SELECT 1;\nSELECT *\n  FROM housekeeping.history;") == [(3, 8)]
 
 
+def test_a_comment_alone_may_name_it() -> None:
+    assert places("-- as housekeeping.history has it\n") == []
+
+
 def test_another_schema_may_be_the_tools_own() -> None:
     text = "DELETE FROM housekeeping.history; DELETE FROM hk.history"
     found = list(own_schema_problems(text, schema="hk", migrator="m"))

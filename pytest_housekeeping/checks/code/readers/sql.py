@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pytest_housekeeping.checks.code.facts import FileFacts
 from pytest_housekeeping.checks.code.sqltext.collector import Collector, Span
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import SyntaxRefused, extents, parse
 from pytest_housekeeping.sql.parser import ParseError, scan
 
 
@@ -25,8 +25,7 @@ def _split(text: str) -> Iterator[tuple[int, int]]:
     except SyntaxRefused:
         yield from _by_scanner(text)
         return
-    ends = [statement.offset for statement in statements[1:]] + [len(text)]
-    for statement, end in zip(statements, ends, strict=True):
+    for statement, end in extents(statements, text):
         yield statement.offset, statement.offset + len(text[statement.offset : end].rstrip())
 
 

@@ -22,7 +22,7 @@ from pytest_housekeeping.checks.code.sqltext.recognize import is_surely_sql, rea
 from pytest_housekeeping.checks.code.sqltext.template import Template, visible_text
 from pytest_housekeeping.checks.code.sqltext.written import WrittenName
 from pytest_housekeeping.sql.identifiers import split_name
-from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, extents, parse
 
 # Up to so many holes every combination of what may fill them is tried: 3 to the power of 5.
 _MAX_HOLES = 5
@@ -98,9 +98,8 @@ def _read_statements(
     *,
     sink: bool,
 ) -> Iterator[ParsedStatement]:
-    ends = [*(statement.offset for statement in statements[1:]), len(text)][: len(statements)]
     guessed = _is_guessed(text, fillings)
-    for statement, end in zip(statements, ends, strict=True):
+    for statement, end in extents(statements, text):
         own = text[statement.offset : end]
         found = statement_names(statement, text)
         names = [name for name in found.names if RUN_TIME_NAME not in name.parts]

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
-
-_DOTTED = re.compile(r'(?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))*')
+from pytest_housekeeping.sql.identifiers import DOTTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ def find_name(
         match = re.search(r"\W*".join(map(re.escape, parts)), text)
         at = match.start() if match else 0
     else:
-        match = _DOTTED.match(text, at)
+        match = DOTTED.match(text, at)
     spelling = match[0] if match else ""
     occurrence = text.count(spelling, 0, at) if spelling else 0
     return WrittenName(parts, kind, spelling, occurrence)

@@ -9,7 +9,7 @@ from pytest_housekeeping.sql.identifiers import in_quotes
 # What an UPDATE makes of a row has to pass WITH CHECK; without one, USING.
 NEW_ROW = "UPDATE CHECK"
 _POLICY_COMMANDS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d", NEW_ROW: "w"}
-_CHECKED = ("INSERT", NEW_ROW)
+WRITES = ("INSERT", NEW_ROW)
 _ANY_TABLE = "hk_any"
 
 
@@ -30,7 +30,7 @@ def policy_condition(table: ProtectedTable, privileges: RolePrivileges, command:
         if privileges.role not in policy.roles:
             continue
         # Without WITH CHECK, USING is checked for new rows as well.
-        text = (policy.check or policy.using) if command in _CHECKED else policy.using
+        text = (policy.check or policy.using) if command in WRITES else policy.using
         if text:
             (permissive if policy.permissive else restrictive).append(text)
     if not permissive:

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pytest_housekeeping.checks.rls.expressions.constants import Settings
 from pytest_housekeeping.checks.rls.expressions.names import may_name
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
-from pytest_housekeeping.checks.rls.planner.condition import NEW_ROW, policy_condition
+from pytest_housekeeping.checks.rls.planner.condition import NEW_ROW, WRITES, policy_condition
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
-
-WRITES = ("INSERT", NEW_ROW)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

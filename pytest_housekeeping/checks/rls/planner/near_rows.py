@@ -29,9 +29,9 @@ from pytest_housekeeping.checks.rls.expressions.rewrite import (
 from pytest_housekeeping.checks.rls.expressions.schema_usage import usage_grants
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
 from pytest_housekeeping.checks.rls.literals import literal
-from pytest_housekeeping.checks.rls.planner.condition import NEW_ROW, policy_condition
+from pytest_housekeeping.checks.rls.planner.condition import NEW_ROW, WRITES, policy_condition
 from pytest_housekeeping.checks.rls.planner.fixed_columns import fixed_columns
-from pytest_housekeeping.checks.rls.planner.near_cases import WRITES, NearCase, near_cases
+from pytest_housekeeping.checks.rls.planner.near_cases import NearCase, near_cases
 from pytest_housekeeping.checks.rls.planner.own_rows_policy import (
     own_rows_policy,
     seen_rows_policy,

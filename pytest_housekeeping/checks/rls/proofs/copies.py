@@ -18,7 +18,7 @@ from pytest_housekeeping.checks.rules.evaluation import findings_of, rows_as_jso
 from pytest_housekeeping.checks.rules.scope import run_readonly, scoped_query
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.sql.parse import SyntaxRefused, nodes_of, parse
+from pytest_housekeeping.sql.parse import nodes_of, parsed
 
 _WRITES = ("InsertStmt", "UpdateStmt", "MergeStmt")
 # What PL/pgSQL tells a trigger of the statement, and nothing of the row:
@@ -88,11 +88,7 @@ def _written_by(graph: DependencyGraph, function: int, protected: frozenset[int]
     texts = body_texts(source, language) if source else None
     path = split_path(own_path) if own_path is not None else _home(graph, function)
     for text in texts.statements if texts else ():
-        try:
-            statements = parse(text)
-        except SyntaxRefused:
-            continue
-        for statement in statements:
+        for statement in parsed(text):
             for name, body in [(statement.name, statement.body), *nodes_of(statement.body)]:
                 if name in _WRITES and _carries_rows(graph, name, body, path, protected):
                     oid = graph.relation(_parts(body["relation"]), path)

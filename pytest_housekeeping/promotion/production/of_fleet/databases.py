@@ -21,10 +21,10 @@ from pytest_housekeeping.declarations.fleets import MEMBER, chosen_fleet, member
 from pytest_housekeeping.declarations.toml import closest
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.promotion.production.target_address import open_production, read_address
+from pytest_housekeeping.sql.identifiers import SIMPLE
 
 _KEYS = ("name", "database", "host", "port", "state", "names")
 # What PostgreSQL prints as it is: one that it prints in quotes here and not there is not alike.
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 # A program that cannot reach its registry may say how it has tried.
 _IN_URL = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
 _WHY = "what is not listed as it is would be promoted as another one, or not at all"
@@ -213,7 +213,7 @@ def _names(given: object) -> Mapping[str, str]:
     if not isinstance(given, dict):
         raise TypeError(f"names = {given!r} is no object")
     for key, name in given.items():
-        if not (isinstance(name, str) and _PLAIN.fullmatch(name) and _PLAIN.fullmatch(str(key))):
+        if not (isinstance(name, str) and SIMPLE.fullmatch(name) and SIMPLE.fullmatch(str(key))):
             raise ValueError(f"names: {key} = {name!r} is no plain lower-case identifier")
     if len({*given.values()}) < len(given):
         raise ValueError("names: two keys have one name")

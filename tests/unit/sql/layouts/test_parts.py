@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.layouts.parts import cut
 from pytest_housekeeping.sql.path_names import on_disk, whole_of
 from support.layout_ground import ReadLayout, read_layout
 
@@ -115,6 +116,10 @@ def test_a_file_is_cut_where_its_tool_would_run_it_so(
     assert len(file.steps) == parts
     # Nobody is left with a file that would fail: it is cut, or it is refused.
     assert bool(file.problems) == (parts == 1)
+
+
+def test_comments_alone_have_no_part() -> None:
+    assert cut("-- +goose NO TRANSACTION\n").parts == ()
 
 
 def test_a_part_is_named_after_its_file() -> None:
