@@ -8,25 +8,29 @@ https://www.postgresql.org/docs/16/view-pg-locks.html
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_housekeeping.model import Lock
 from pytest_housekeeping.postgres.batch_facts import conflicting
-from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.locks.in_the_way import OURS
 
+# "2 (a, b)", "FIRST 2 (a, b)", "ANY 2 (a, b)"; a list alone asks for one.
+_HOW_MANY = re.compile(r"(?:FIRST\s+|ANY\s+)?(\d+)\s*\(", re.IGNORECASE)
 _MINE = "(SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())"
-# Whether there is any of the three, without the views, which take long to plan. What a session of
-# others does, and what it is, is not told to everybody.
+# Whether there is any of the three, without the views, which take long to plan; and whose answer a
+# COMMIT waits for. What a session of others does, and what it is, is not told to everybody.
 _ANY = f"""
 SELECT EXISTS (
     SELECT FROM pg_catalog.pg_stat_get_activity(NULL) AS a
     WHERE a.datid = {_MINE} AND a.pid <> pg_catalog.pg_backend_pid()
     AND (a.xact_start IS NOT NULL OR a.backend_type IS NULL)),
 EXISTS (SELECT FROM pg_catalog.pg_prepared_xact()),
-EXISTS (SELECT FROM pg_catalog.pg_stat_get_wal_senders())
+EXISTS (SELECT FROM pg_catalog.pg_stat_get_wal_senders()),
+pg_catalog.current_setting('synchronous_standby_names')
 """
 # The worker of an autovacuum has no user. Where a table is so old that its vacuum is one to prevent
 # wraparound, it gives way to nobody:
@@ -81,7 +85,8 @@ _REPLICAS = """
 SELECT coalesce(nullif(r.application_name, ''), 'a standby'), r.state,
     coalesce(extract(epoch FROM r.replay_lag), 0)::float8,
     coalesce(pg_catalog.pg_size_pretty(
-        pg_catalog.pg_wal_lsn_diff(r.sent_lsn, r.replay_lsn)), 'nobody tells how much')
+        pg_catalog.pg_wal_lsn_diff(r.sent_lsn, r.replay_lsn)), 'nobody tells how much'),
+    r.state IS NULL OR r.state = 'streaming' AND r.sync_state IN ('sync', 'quorum')
 FROM pg_catalog.pg_stat_replication AS r WHERE coalesce(r.state, '') <> 'backup' ORDER BY 1, r.pid
 """
 
@@ -118,22 +123,40 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replica:
-    """A server that replays what this one writes. Its ``state`` is None where it is not told."""
+    """A server that replays what this one writes. Its ``state`` is None where it is not told;
+    ``confirms`` says whether a COMMIT that waits for a standby may be answered by this one."""
 
     name: str
     state: str | None
     lag_s: float
     lacks: str
+    confirms: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Activity:
-    """All of it, at one moment. ``old`` are the relations whose vacuum gives way to nobody."""
+    """All of it, at one moment. ``old`` are the relations whose vacuum gives way to nobody,
+    ``asks_for`` the standbys whose answer a COMMIT waits for, as the server's setting has them."""
 
     sessions: tuple[Session, ...] = ()
     prepared: tuple[Prepared, ...] = ()
     replicas: tuple[Replica, ...] = ()
     old: frozenset[str] = frozenset()
+    asks_for: str = ""
+
+    @property
+    def there(self) -> int:
+        """How many standbys may answer a COMMIT that waits for one."""
+        return sum(each.confirms for each in self.replicas)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether a COMMIT would wait for standbys of which too few are there.
+
+        https://www.postgresql.org/docs/16/runtime-config-replication.html
+        """
+        told = _HOW_MANY.match(self.asks_for)
+        return self.there < (int(told[1]) if told else bool(self.asks_for))
 
 
 def read_activity(connection: LentConnection, wanted: Mapping[str, str]) -> Activity:
@@ -146,11 +169,12 @@ def read_activity(connection: LentConnection, wanted: Mapping[str, str]) -> Acti
         if mode in conflicting(wanted[relation]):
             held[holder].append(Lock(relation=relation, mode=mode))
             names[holder] = transaction
-    others, waits, replicates = connection.execute(_ANY).fetchone() or (True,) * 3
+    others, waits, replicates, asks_for = connection.execute(_ANY).fetchone() or (*(True,) * 3, "")
     sessions = connection.execute(_SESSIONS, asked).fetchall() if others else []
     prepared = connection.execute(_PREPARED).fetchall() if waits else []
-    replicas = connection.execute(_REPLICAS).fetchall() if replicates else []
-    return Activity(
+    standbys = read_standbys(connection, asks_for) if replicates else Activity(asks_for=asks_for)
+    return replace(
+        standbys,
         sessions=tuple(
             Session(
                 pid=pid,
@@ -169,9 +193,20 @@ def read_activity(connection: LentConnection, wanted: Mapping[str, str]) -> Acti
             Prepared(gid=gid, owner=owner, age_s=age, held=tuple(held.get(name, ())))
             for gid, owner, name, age in prepared
         ),
-        replicas=tuple(
-            Replica(name=name, state=state, lag_s=lag, lacks=lacks)
-            for name, state, lag, lacks in replicas
-        ),
         old=frozenset(name for (name,) in connection.execute(_OLD, asked).fetchall()),
+    )
+
+
+def read_standbys(connection: Connection, asks_for: str) -> Activity:
+    """The servers that replay what this one writes, and nothing else of what goes on.
+
+    ``asks_for`` is ``synchronous_standby_names``.
+    """
+    replicas = connection.execute(_REPLICAS).fetchall()
+    return Activity(
+        asks_for=asks_for.strip(),
+        replicas=tuple(
+            Replica(name=name, state=state, lag_s=lag, lacks=lacks, confirms=confirms)
+            for name, state, lag, lacks, confirms in replicas
+        ),
     )

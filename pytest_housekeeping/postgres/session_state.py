@@ -23,7 +23,11 @@ _SETTINGS = """
        pg_catalog.to_json(ARRAY(
            SELECT s.name || ' = ' || s.setting FROM pg_catalog.pg_settings AS s
            WHERE s.source = 'session' ORDER BY 1))::text"""
-STATE_WITH_SETTINGS = f"{STATE}, {_SETTINGS}"
+# Advisory locks of a session outlive its transaction, and its ROLLBACK: others would wait for them
+# until the run ends. https://www.postgresql.org/docs/16/explicit-locking.html#ADVISORY-LOCKS
+_UNLOCK = "pg_catalog.pg_advisory_unlock_all()"
+ROLLBACK = f"ROLLBACK; SELECT {_UNLOCK}"
+STATE_WITH_SETTINGS = f"{STATE}, {_SETTINGS} FROM {_UNLOCK}"
 # Prepared, the state costs a third: it is asked for behind each of thousands of files.
 PREPARE_STATE = f"PREPARE hk_state AS {STATE}"
 # Behind a file that may have prepared something under a name of ours.

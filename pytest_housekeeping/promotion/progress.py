@@ -125,6 +125,12 @@ def described(blockers: Sequence[Blocker]) -> tuple[str, ...]:
 
 
 def _described(blocker: Blocker) -> str:
+    if blocker.standbys:
+        return (
+            f"a standby of synchronous_standby_names = {one_line(blocker.standbys)} that does not"
+            " answer: the COMMIT is done here, and its locks are held until one does, or until"
+            f" SELECT pg_catalog.pg_cancel_backend({blocker.pid}); ends the waiting"
+        )
     if not blocker.pid:
         return "a transaction that was prepared and not ended (pg_prepared_xacts)"
     parts = [f"process {blocker.pid}"]

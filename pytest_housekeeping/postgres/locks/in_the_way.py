@@ -32,7 +32,14 @@ _ABOUT = """b.pid, a.usename::text, a.application_name, a.state,
 """
 # Mostly nobody waits for a lock, and that is told without the views, which take long to plan.
 _WAITS = """
-SELECT FROM pg_catalog.pg_stat_get_activity(NULL) AS w WHERE w.wait_event_type = 'Lock' LIMIT 1
+SELECT FROM pg_catalog.pg_stat_get_activity(NULL) AS w
+WHERE w.wait_event_type = 'Lock' OR w.wait_event = 'SyncRep' LIMIT 1
+"""
+# Such a COMMIT is done here, and no limit of time ends its waiting. It keeps its locks until it is
+# answered, or cancelled: https://www.postgresql.org/docs/16/warm-standby.html
+_STANDBY = """
+SELECT pg_catalog.current_setting('synchronous_standby_names')
+FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = %(pid)s AND a.wait_event = 'SyncRep'
 """
 _IN_THE_WAY = f"""
 SELECT {_ABOUT}
@@ -61,7 +68,8 @@ class Blocker:
     """A session that holds what another one waits for, as far as the server tells this role.
 
     ``since`` is when its transaction began. What the server does not tell is empty; ``pid`` is 0
-    for a transaction that was prepared.
+    for a transaction that was prepared. Where ``standbys`` do not answer a COMMIT, it is the one
+    that waits for them.
     """
 
     pid: int
@@ -70,6 +78,7 @@ class Blocker:
     state: str = ""
     since: str = ""
     query: str = ""
+    standbys: str = ""
 
 
 def open_beside(connection: LentConnection) -> LentConnection:
@@ -92,7 +101,11 @@ def in_the_way(connection: Connection, pid: int) -> tuple[Blocker, ...]:
     """
     if connection.execute(_WAITS).fetchone() is None:
         return ()
-    return _blockers(connection.execute(_IN_THE_WAY, {"pid": pid}).fetchall())
+    unanswered = connection.execute(_STANDBY, {"pid": pid}).fetchall()
+    return (
+        *(Blocker(pid=pid, standbys=names) for (names,) in unanswered),
+        *_blockers(connection.execute(_IN_THE_WAY, {"pid": pid}).fetchall()),
+    )
 
 
 def holders_of(connection: LentConnection, lock: Lock) -> tuple[Blocker, ...]:

@@ -21,6 +21,7 @@ from pytest_housekeeping.errors import HousekeepingError, LeftBehind
 from pytest_housekeeping.model import Applied, Kind, Phase, Step
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
 from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
+from pytest_housekeeping.postgres.session_state import ROLLBACK
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.promotion.context import RunContext
@@ -47,8 +48,7 @@ class Batch:
     changed of the session. Where a check has ended the transaction by force, the server is asked
     what became of it: ``escaped`` if it was committed, ``ended_unseen`` if nobody can tell.
     ``prove_same`` tells whether a schema is the one proved elsewhere, ``foreseen`` what that is.
-    ``measured``: each file is asked about all that it did. ``locks`` are what a segment takes.
-    """
+    ``measured``: asked about all that each file did. ``locks`` are what a segment takes."""
 
     context: RunContext
     target: Target
@@ -231,7 +231,7 @@ class Batch:
         ended = connection.closed or connection.info.transaction_status is TransactionStatus.IDLE
         if not ended:
             try:
-                connection.execute("ROLLBACK")
+                connection.execute(ROLLBACK)
             except psycopg.Error:
                 connection.close()
         if self.suspect or (ended and not connection.closed):

@@ -19,6 +19,7 @@ from pytest_housekeeping.errors import EvidenceError, HousekeepingError, ProofFa
 from pytest_housekeeping.evidence.schema_states import SchemaStates, schema_states
 from pytest_housekeeping.model import Kind, Step, StepResult
 from pytest_housekeeping.plan.steps import SCHEMA
+from pytest_housekeeping.postgres.before_commit import prove_server
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.transaction.batch import Batch
@@ -176,6 +177,7 @@ class Commits:
         """
         proved = self.batch.sealed_schema
         try:
+            prove_server(transaction.connection)
             self.batch.target.prove_history(transaction.connection)
         except HousekeepingError:
             self.batch.roll_back()

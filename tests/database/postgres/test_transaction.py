@@ -71,6 +71,18 @@ def test_the_session_is_put_back_and_it_is_said(
     assert one(transaction.connection, state) == with_defaults
 
 
+def test_a_lock_of_the_session_ends_with_the_file_that_took_it(
+    transaction: Transaction, superuser: LentConnection
+) -> None:
+    """An advisory lock, which others would wait for to the end of the run; ours is no such one."""
+    held = "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = %s"
+    mine = (transaction.connection.info.backend_pid,)
+    before = superuser.execute(held, mine).fetchall()
+    apply(transaction, "SELECT pg_advisory_lock(77), pg_advisory_lock_shared(78)")
+    assert len(before) == 1
+    assert superuser.execute(held, mine).fetchall() == before
+
+
 def test_a_run_that_is_killed_in_a_long_statement_keeps_no_lock(
     transaction: Transaction, superuser: LentConnection
 ) -> None:

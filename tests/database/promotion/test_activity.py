@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,11 +18,14 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level, Lock, Mode, Verdict
 from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.postgres.before_commit import prove_server
 from pytest_housekeeping.postgres.connection import Connection, connect
+from pytest_housekeeping.postgres.locks.in_the_way import in_the_way
 from pytest_housekeeping.promotion.production.prechecks.activity import LookAround, check_window
-from pytest_housekeeping.promotion.progress import Progress
+from pytest_housekeeping.promotion.progress import Progress, described
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump
 from support.server_pair import Family, server_family
@@ -320,6 +323,81 @@ def test_a_standby_that_is_behind(looks: Looks, other: Session, family: Family) 
     assert "is " in finding.detail
     assert " behind" in finding.detail
     assert "raise max_replica_lag" in finding.fix
+
+
+@contextmanager
+def configured(superuser: Session, name: str, value: str) -> Iterator[None]:
+    # ALTER SYSTEM writes no WAL, and waits for no standby itself.
+    before = superuser.execute(f"SHOW {name}".encode()).fetchone()
+    superuser.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+    superuser.execute("SELECT pg_reload_conf()")
+    try:
+        wait_until(lambda: superuser.execute(f"SHOW {name}".encode()).fetchone() == (value,))
+        yield
+    finally:
+        superuser.execute(f"ALTER SYSTEM RESET {name}".encode())
+        superuser.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: superuser.execute(f"SHOW {name}".encode()).fetchone() == before)
+
+
+def commits_wait_for(superuser: Session, names: str) -> AbstractContextManager[None]:
+    return configured(superuser, "synchronous_standby_names", names)
+
+
+def test_a_standby_that_commits_wait_for_and_that_is_not_there(
+    looks: Looks, other: Session
+) -> None:
+    """No limit of time ends such a COMMIT, and it keeps all locks of the batch."""
+    with commits_wait_for(other, "walreceiver"):
+        synchronous = "SELECT FROM pg_stat_replication WHERE sync_state = 'sync'"
+        wait_until(lambda: other.execute(synchronous).fetchall())
+        assert looks.found() == {}
+        prove_server(other)
+    for names, there in (("nobody", 0), ("ANY 2 (walreceiver, nobody)", 1)):
+        with commits_wait_for(other, names):
+            finding = looks.found()["activity-no-standby"]
+            with pytest.raises(ProofFailed, match=rf"are there to answer \({there}\)"):
+                prove_server(other)
+        assert finding.object == f"synchronous_standby_names = {names}"
+        assert f"there to answer ({there})" in finding.detail
+        assert "ALTER SYSTEM SET synchronous_standby_names" in finding.fix
+
+
+def test_a_session_that_loses_its_triggers_does_not_commit(other: Session) -> None:
+    """A reload reaches the transaction that is open; its own settings it cannot change."""
+    changed = pytest.raises(ProofFailed, match="has become 'replica': the server was configured")
+    with configured(other, "session_replication_role", "replica"), changed:
+        prove_server(other)
+    prove_server(other)
+
+
+def test_a_commit_that_no_standby_answers_says_how_its_locks_are_let_go(
+    other: Session, family: Family
+) -> None:
+    with session(family) as waiting, commits_wait_for(other, "nobody"):
+        wait_until(lambda: waiting.execute("SHOW synchronous_standby_names").fetchone() != ("",))
+        commit = threading.Thread(target=waiting.execute, args=("INSERT INTO held VALUES (7)",))
+        commit.start()
+        wait_until(lambda: in_the_way(other, waiting.info.backend_pid))
+        (line,) = described(in_the_way(other, waiting.info.backend_pid))
+        assert "synchronous_standby_names = nobody" in line
+        statement = f"SELECT pg_catalog.pg_cancel_backend({waiting.info.backend_pid});"
+        assert statement in line
+        other.execute(statement.encode())
+        commit.join(10)
+    assert other.execute("SELECT a FROM held").fetchall() == [(7,)]
+
+
+def test_what_a_test_has_prepared_is_rolled_back(other: Session, family: Family) -> None:
+    """It would keep its locks for ever, and anybody could commit it."""
+    connection = connect(conninfo(family))
+    connection.execute("BEGIN")
+    (xid,) = connection.execute("SELECT pg_current_xact_id()::text").fetchone() or ("",)
+    connection.execute("PREPARE TRANSACTION 'of a test'")
+    target = TargetConnection(lambda: connect(conninfo(family)), opened=connection)
+    assert target.status_now(xid) == "aborted"
+    assert other.execute("SELECT FROM pg_prepared_xacts").fetchall() == []
+    target.close()
 
 
 def test_what_the_server_does_not_tell_is_said(

@@ -151,10 +151,12 @@ def test_when_it_is_given_up_nothing_is_held(batch_of: Maker, other: Other) -> N
 
 
 def test_what_no_attempt_changes_is_told_at_once(batch_of: Maker, other: Other) -> None:
-    batch = batch_of({"1": "ALTER TABLE nowhere ADD b int"})
+    batch = batch_of({"1": "SELECT pg_advisory_lock(77); ALTER TABLE nowhere ADD b int"})
     with pytest.raises(SqlFailed, match="does not exist"):
         batch.apply(step("1"))
     assert batch.progress.conflicts == []
+    # No ROLLBACK ends a lock of the session.
+    assert other.execute("SELECT pg_try_advisory_lock(77)").fetchone() == (True,)
 
 
 def test_a_lock_that_is_met_at_the_end_begins_the_batch_again(

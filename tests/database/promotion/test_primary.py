@@ -28,7 +28,7 @@ from pytest_housekeeping.promotion.production.planning import start_plan
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
 from pytest_housekeeping.promotion.repository.target_pin import Pin, misplaced
 from pytest_housekeeping.promotion.run_options import RunOptions
-from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.promotion.target_connection import AnotherServer, TargetConnection
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.server.embedded import find_embedded
 from support.fault_proxy import FaultProxy
@@ -225,7 +225,10 @@ def test_production_its_standby_and_its_copies(
         assert asked.status_now(sent) == "aborted"
         assert asked.status_on(there, sent) is None
         assert asked.status_of(sent) is None
-        asked.close()
+        # Nor does a batch begin there that was proved of the other.
+        with pytest.raises(AnotherServer, match=r"timeline 2; it was .* timeline 1") as raised:
+            asked.get()
+        assert "after a failover the pin is changed" in raised.value.fix
     _refuses_what_was_promoted(pin, family.standby)
 
 

@@ -69,7 +69,10 @@ def commits(
     """COMMITs on a database. ``behind``: what is read of the schema after it; ``on_commit``: what
     COMMIT itself meets; ``asked``: what the server says then of the transaction."""
     readings = iter([schema, *behind])
-    connection = SimpleNamespace(execute=lambda _: on_commit(), close=lambda: None)
+    as_it_is = SimpleNamespace(fetchone=lambda: ("origin", ""))
+    connection = SimpleNamespace(
+        execute=lambda text: on_commit() if text == "COMMIT" else as_it_is, close=lambda: None
+    )
     transaction = SimpleNamespace(xid="7", applied=[], prove=lambda: None, connection=connection)
     target = SimpleNamespace(
         prove_history=lambda _: None,

@@ -50,9 +50,15 @@ def obstacles(activity: Activity, limits: Limits, ages: Mapping[str, float]) -> 
     for prepared in activity.prepared:
         if prepared.age_s >= (limits.held_s if prepared.held else limits.long_s):
             yield _prepared(prepared)
+    yield from _standbys(activity, limits)
+
+
+def _standbys(activity: Activity, limits: Limits) -> Iterator[Finding]:
     for replica in activity.replicas:
         if replica.state == "catchup" or replica.lag_s > limits.lag_s:
             yield _replica(replica)
+    if activity.unanswered:
+        yield _unanswered(activity)
 
 
 def untold(activity: Activity, user: str) -> Iterator[Finding]:
@@ -127,6 +133,17 @@ def _replica(replica: Replica) -> Finding:
         " comes on top",
         "wait until it has caught up, and look at what it replays; where it may be behind: raise"
         " max_replica_lag in [tool.housekeeping]",
+    )
+
+
+def _unanswered(activity: Activity) -> Finding:
+    return error(
+        "activity-no-standby",
+        f"synchronous_standby_names = {one_line(activity.asks_for)}",
+        f"too few of these standbys are there to answer ({activity.there}): COMMIT waits for them,"
+        " whatever limit is set, and all locks of the batch are held meanwhile",
+        "bring the standby back; or take it out for as long as it is gone: ALTER SYSTEM SET"
+        " synchronous_standby_names = '…'; SELECT pg_reload_conf();",
     )
 
 
