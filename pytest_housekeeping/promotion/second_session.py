@@ -59,9 +59,10 @@ def only_reading(plan: Plan) -> tuple[Step, ...]:
 @dataclass(kw_only=True)
 class SecondSession:
     """Takes the ``steps`` from the last one on, in a thread, as long as the first session has not
-    come to them. ``opened`` is the session, ``judge`` judges a step in one; ``objects`` tells how
-    many there are, of which a few are not worth a thread. Those that are only ``reading`` stay with
-    the first; before anything else it is waited until the copy is ``free``."""
+    come to them; that one goes on with the next while it would wait. ``opened`` is the session,
+    ``judge`` judges a step in one; ``objects`` tells how many there are, of which a few are not
+    worth a thread. Those that are only ``reading`` stay with the first; before anything else it is
+    waited until the copy is ``free``."""
 
     steps: Sequence[Step]
     opened: Callable[[], AbstractContextManager[Connection]]
@@ -91,6 +92,7 @@ class SecondSession:
             self._thread.start()
         try:
             if there is not None:
+                self._go_on(connection, there)
                 verdict = there.result()
             else:
                 with rolled_back(connection):
@@ -114,18 +116,30 @@ class SecondSession:
         # Without a second session the first one judges all of them.
         with suppress(HousekeepingError, psycopg.Error), self.opened() as connection:
             while (taken := self._next()) is not None:
-                step, future = taken
-                try:
-                    with rolled_back(connection):
-                        verdict = self.judge(connection, step)
-                except BaseException as error:
-                    future.set_exception(error)
-                else:
-                    future.set_result(verdict)
+                self._judge(connection, *taken)
+
+    def _go_on(self, connection: Connection, there: Future[Verdict]) -> None:
+        """The first session judges what nobody has come to, as long as it would wait."""
+        while not (there.done() or connection.closed) and (taken := self._take(self.steps)):
+            self._judge(connection, *taken)
+
+    def _judge(self, connection: Connection, step: Step, future: Future[Verdict]) -> None:
+        try:
+            with rolled_back(connection):
+                verdict = self.judge(connection, step)
+        except BaseException as error:
+            future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            future.set_result(verdict)
 
     def _next(self) -> tuple[Step, Future[Verdict]] | None:
+        return self._take(tuple(reversed(self.steps)))
+
+    def _take(self, steps: Sequence[Step]) -> tuple[Step, Future[Verdict]] | None:
         with self._turn:
-            for step in reversed(self.steps):
+            for step in steps:
                 if not self._stopped and step.id not in self._taken:
                     future = Future[Verdict]()
                     self._taken[step.id] = future

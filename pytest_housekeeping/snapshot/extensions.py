@@ -31,9 +31,8 @@ _KINDS = ("extension", "state of extension", "members of extension")
 
 def extension_names(schema: Fingerprint) -> Iterator[str]:
     """The extensions of a schema, by their plain names."""
-    for entry in schema.entries:
-        if entry.name.startswith("extension "):
-            yield unquoted(entry.name.removeprefix("extension "))
+    for entry in schema.of_kind("extension"):
+        yield unquoted(entry.name.removeprefix("extension "))
 
 
 def with_versions(connection: Connection, dump: bytes, schema: Fingerprint) -> bytes:
@@ -47,8 +46,7 @@ def with_versions(connection: Connection, dump: bytes, schema: Fingerprint) -> b
     }
     versions = {
         entry.name.removeprefix("extension "): entry.text.splitlines()[0].removeprefix("version: ")
-        for entry in schema.entries
-        if entry.name.startswith("extension ")
+        for entry in schema.of_kind("extension")
     }
 
     def in_version(made: re.Match[bytes]) -> bytes:

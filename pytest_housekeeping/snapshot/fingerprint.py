@@ -91,6 +91,14 @@ class Fingerprint:
         """The text of each object by its name."""
         return {entry.name: entry.text for entry in self.entries}
 
+    def of_kind(self, kind: str) -> tuple[SchemaObject, ...]:
+        """The objects of a kind with names: "extension", say."""
+        start, end = (
+            bisect_left(self.entries, bound, key=attrgetter("name"))
+            for bound in (f"{kind} ", f"{kind}!")
+        )
+        return self.entries[start:end]
+
     def without(self, *kinds: str) -> Fingerprint:
         """The same without the objects of these kinds: ``without("database")``, say."""
         kept, name, at = list[SchemaObject](), attrgetter("name"), 0

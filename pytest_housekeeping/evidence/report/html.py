@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE, _WHOLE = "summary.html.jinja", "page.html.jinja"
 _PARTS = ("macros", "files", "findings", "timeline", "facts", "steps")
-_OF_A_COPY = ("plan", "batch", "clone", "way_back")
+_OF_A_COPY = ("plan", "batch", "way_back")
 MARK = {"good": "✓", "bad": "✗", "unsure": "?"}
 _MOST_STEPS = 50
 _MOST_ROWS = 500

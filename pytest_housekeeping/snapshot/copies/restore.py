@@ -23,6 +23,7 @@ from pytest_housekeeping.snapshot.reading_again.incremental import Reading
 from pytest_housekeeping.sql.identifiers import unquoted
 
 _ASIDE = "hk_steps_aside"
+_SPACE = "tablespace: "
 _ENCODED = """
 UPDATE pg_catalog.pg_database SET encoding = pg_catalog.pg_char_to_encoding(%s),
     datlocprovider = 'c', datcollate = 'C', datctype = 'C', datcollversion = NULL
@@ -212,7 +213,8 @@ def _prepare(conninfo: str, expected: Fingerprint, dump: bytes) -> tuple[tuple[s
     spaces = {
         match[1]
         for entry in expected.entries
-        for match in re.finditer(r"^tablespace: (.+)$", entry.text, re.MULTILINE)
+        if _SPACE in entry.text
+        for match in re.finditer(rf"^{_SPACE}(.+)$", entry.text, re.MULTILINE)
     }
     with connect(conninfo) as connection:
         if "schema public" not in names and "public" not in expected.excluded:

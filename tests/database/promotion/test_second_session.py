@@ -85,6 +85,33 @@ def test_both_go_towards_each_other_and_leave_nothing_in_their_sessions(
     assert judged == {True: ["one", "two"], False: ["four", "three"]}
 
 
+def test_whoever_would_wait_goes_on_with_what_nobody_has_come_to(
+    database: StagingDatabase, first: Connection
+) -> None:
+    """The one that the second session has taken comes first: it ends when the others are judged."""
+    begun, judged, last = threading.Event(), list[tuple[str, bool]](), FOUR[3]
+    others = threading.Semaphore(0)
+
+    def judge(connection: Connection, step: Step) -> Verdict:
+        if step is last:
+            begun.set()
+            assert all(others.acquire(timeout=10) for _ in FOUR[1:3])
+        judged.append((step.id, connection is first))
+        if step in FOUR[1:3]:
+            others.release()
+        elif step is FOUR[0]:
+            begun.wait(10)
+        return replace(NONE, examined=int(step is not FOUR[2]))
+
+    beside = second(database, judge, steps=FOUR)
+    assert beside.verdict(first, FOUR[0])
+    assert beside.verdict(first, last)
+    assert judged == [("one", True), ("two", True), ("three", True), ("four", False)]
+    assert beside.verdict(first, FOUR[1])
+    assert beside.verdict(first, FOUR[2]) is None
+    assert len(judged) == 4
+
+
 def test_behind_what_does_not_pass_nothing_is_begun_there(
     database: StagingDatabase, first: Connection
 ) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
 
+from pytest_housekeeping.plugin.ending import Ending
 from pytest_housekeeping.plugin.garbage import collect_seldom, pass_over_what_is_there
 
 
@@ -30,3 +32,23 @@ def test_what_is_there_is_passed_over_until_the_end_and_the_thresholds_are_put_b
     assert gc.get_threshold() == before
     assert gc.get_freeze_count()
     gc.unfreeze()
+
+
+def test_at_the_end_what_is_left_is_looked_through_where_code_of_the_project_has_run() -> None:
+    def frozen_behind(code: tuple[str, ...]) -> bool:
+        attestation = SimpleNamespace(facts=SimpleNamespace(code=code))
+        run = SimpleNamespace(context=SimpleNamespace(attestation=attestation))
+        recorder: Any = SimpleNamespace(promotion=SimpleNamespace(run=run))
+        unused: Any = None
+        ending = Ending(
+            unused, recorder=recorder, selection=unused, last_look=print, interruption=unused
+        )
+        before = gc.get_freeze_count()
+        ending.pytest_unconfigure()
+        return gc.get_freeze_count() > before
+
+    try:
+        assert not frozen_behind(("conftest.py",))
+        assert frozen_behind(())
+    finally:
+        gc.unfreeze()

@@ -42,4 +42,7 @@ def test_a_schema_without_some_kinds_is_all_but_what_begins_with_their_words() -
         kinds = random.sample(words, random.randint(0, 4))
         starts = tuple(f"{kind} " for kind in kinds)
         left = [e for e in entries if e.name not in kinds and not e.name.startswith(starts)]
-        assert Fingerprint(entries=entries, server_major=16).without(*kinds).entries == (*left,)
+        whole = Fingerprint(entries=entries, server_major=16)
+        assert whole.without(*kinds).entries == (*left,)
+        of_kind = [e for e in entries if e.name.startswith("a ")]
+        assert whole.of_kind("a") == (*of_kind,)
