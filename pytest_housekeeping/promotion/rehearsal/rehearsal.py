@@ -33,7 +33,7 @@ from pytest_housekeeping.promotion.rehearsal.foreseen import foreseen_locks
 from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
 from pytest_housekeeping.promotion.transaction.batch import Batch
 from pytest_housekeeping.snapshot.compare.batches import SchemaChange, unlike_changes, with_changes
-from pytest_housekeeping.snapshot.copies.proof import BackupProof, KnownRestore
+from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.snapshot.copies.server import RESTORER
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
