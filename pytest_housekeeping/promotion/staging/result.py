@@ -17,7 +17,6 @@ from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.copies.proof import (
     BackupProof,
-    KnownRestore,
     prove_backup,
     prove_result,
 )
@@ -42,6 +41,9 @@ _FORM = (
     "change the file that makes it, so that it can be restored from nothing: a check may look at"
     " its own row only, and pg_dump has to be able to write it"
 )
+
+
+KnownRestore = Callable[[bytes, Fingerprint, Callable[[], BackupProof]], BackupProof]
 
 
 def _prove_each(_: bytes, __: Fingerprint, prove: Callable[[], BackupProof]) -> BackupProof:

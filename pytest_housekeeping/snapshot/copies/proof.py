@@ -10,10 +10,9 @@ counts as the same only where PostgreSQL reads both as one (`equivalent_expressi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from pytest_housekeeping.errors import listed, named
 from pytest_housekeeping.server import Server
@@ -56,10 +55,6 @@ class BackupProof:
     shown_at: str = ""
     restored: int | None = None
     since: str = ""
-
-
-KnownRestore: TypeAlias = Callable[[bytes, Fingerprint, Callable[[], BackupProof]], BackupProof]
-"""Has the proof of a dump and of the schema that it has to restore to, or has it made."""
 
 
 def prove_backup(
