@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_housekeeping.config import PRODUCTION, Fleet, Target
-from pytest_housekeeping.declarations.targets import OTHERWISE, shapes_wrong, wrong_name
+from pytest_housekeeping.declarations.targets import OTHERWISE, keys_wrong, shapes_wrong, wrong_name
 from pytest_housekeeping.declarations.toml import Problems, closest, named_tables_of
 from pytest_housekeeping.errors import MisuseError
 
@@ -80,11 +80,7 @@ def _fleet(name: str, keys: Mapping[str, Any], audit: str) -> Fleet:
 def _invalid(name: str, keys: Mapping[str, Any]) -> Iterator[str]:
     if wrong_name(name) or name == PRODUCTION:
         yield "that is no name for a fleet: lower-case letters and digits, and no name of a mode"
-    for key, value in keys.items():
-        if key not in _OWN and key not in OTHERWISE:
-            yield f"unknown key {key!r}{closest(key, {*_OWN, *OTHERWISE})}"
-        elif key in _TEXTS and not isinstance(value, str):
-            yield f"{key} = {value!r} is not a string"
+    yield from keys_wrong(keys, _OWN, _TEXTS)
     yield from shapes_wrong(keys)
     given = [key for key in _SOURCES if keys.get(key)]
     if len(given) != 1:

@@ -6,7 +6,7 @@ Without the table there is one, `prod`, whose variables end with `_PROD`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -79,11 +79,7 @@ def _invalid(
 ) -> Iterator[str]:
     if wrong_name(name):
         yield "that is no name for a target: lower-case letters and digits, and no name of a mode"
-    for key, value in keys.items():
-        if key not in _OWN and key not in OTHERWISE:
-            yield f"unknown key {key!r}{closest(key, {*_OWN, *OTHERWISE})}"
-        elif key in _TEXTS and not isinstance(value, str):
-            yield f"{key} = {value!r} is not a string"
+    yield from keys_wrong(keys, _OWN, _TEXTS)
     seeds = keys.get("seeds", False)
     if not isinstance(seeds, bool):
         yield f"seeds = {seeds!r} is not true or false"
@@ -95,6 +91,17 @@ def _invalid(
         yield f"after = {after!r}: there is no such target{closest(after, given)}"
     if "soak" in keys and "after" not in keys:
         yield "soak says how long ago the promotion to another target was, and after names none"
+
+
+def keys_wrong(
+    keys: Mapping[str, Any], own: Collection[str], texts: Collection[str]
+) -> Iterator[str]:
+    """Keys that are neither its ``own`` nor may be otherwise; those of ``texts`` are strings."""
+    for key, value in keys.items():
+        if key not in own and key not in OTHERWISE:
+            yield f"unknown key {key!r}{closest(key, {*own, *OTHERWISE})}"
+        elif key in texts and not isinstance(value, str):
+            yield f"{key} = {value!r} is not a string"
 
 
 def wrong_name(name: str) -> bool:

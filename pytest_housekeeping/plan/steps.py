@@ -60,13 +60,13 @@ def again_steps(segments: Sequence[Segment]) -> Iterator[Step]:
 
 def precheck_step(name: str) -> Step:
     """Something that has to be true before anything is applied."""
-    return Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
+    return _step("precheck", name, Phase.PRECHECK, Kind.PRECHECK)
 
 
 def backup_steps() -> Iterator[Step]:
     """The schema as it is, kept and shown to restore."""
     for name in BACKUP_STEPS:
-        yield Step(id=f"backup::{name}", phase=Phase.BACKUP, kind=Kind.BACKUP, name=name)
+        yield _step("backup", name, Phase.BACKUP, Kind.BACKUP)
 
 
 def rehearse_step(file: SqlFile, segment: int, *, drops: bool = False) -> Step:
@@ -77,35 +77,17 @@ def rehearse_step(file: SqlFile, segment: int, *, drops: bool = False) -> Step:
 
 def result_step(segment: int, last: int) -> Step:
     """What the batch of a segment has made of the copy: measured, and dumped and restored."""
-    return Step(
-        id=f"{REHEARSE}::{RESULT}{_count(segment, last)}",
-        phase=Phase.REHEARSE,
-        kind=Kind.REHEARSAL,
-        name=RESULT,
-        segment=segment,
-    )
+    return _step(REHEARSE, RESULT, Phase.REHEARSE, Kind.REHEARSAL, segment, _count(segment, last))
 
 
 def rehearsed_step(name: str, segment: int) -> Step:
     """What is asked behind the result of the whole batch, before production is begun with."""
-    return Step(
-        id=f"{REHEARSE}::{name}",
-        phase=Phase.REHEARSE,
-        kind=Kind.REHEARSAL,
-        name=name,
-        segment=segment,
-    )
+    return _step(REHEARSE, name, Phase.REHEARSE, Kind.REHEARSAL, segment)
 
 
 def restore_step(last: int) -> Step:
     """What staging has made is dumped and restored, behind the COMMIT, where pg_dump can see it."""
-    return Step(
-        id=f"verify::{RESTORE}",
-        phase=Phase.VERIFY,
-        kind=Kind.BACKUP,
-        name=RESTORE,
-        segment=last + 1,
-    )
+    return _step("verify", RESTORE, Phase.VERIFY, Kind.BACKUP, last + 1)
 
 
 def style_steps(
@@ -156,24 +138,12 @@ def after_steps(segment: int, last: int, *, names: Iterable[str] = (SCHEMA,)) ->
     It belongs to the next segment, whose COMMIT waits for it.
     """
     for name in names:
-        yield Step(
-            id=f"after::{name}{_count(segment, last)}",
-            phase=Phase.AFTER,
-            kind=Kind.AFTER,
-            name=name,
-            segment=segment + 1,
-        )
+        yield _step("after", name, Phase.AFTER, Kind.AFTER, segment + 1, _count(segment, last))
 
 
 def tripwire_step(name: str, segment: int) -> Step:
     """A defect planted, and seen."""
-    return Step(
-        id=f"tripwire::{name}",
-        phase=Phase.TRIPWIRE,
-        kind=Kind.TRIPWIRE,
-        name=name,
-        segment=segment,
-    )
+    return _step("tripwire", name, Phase.TRIPWIRE, Kind.TRIPWIRE, segment)
 
 
 def steps_between(
@@ -214,6 +184,12 @@ def digest_of(
     lines += [f"code {file.path} {file.sha256}" for file in code]
     lines += proved_settings(config)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _step(
+    group: str, name: str, phase: Phase, kind: Kind, segment: int = 0, count: str = ""
+) -> Step:
+    return Step(id=f"{group}::{name}{count}", phase=phase, kind=kind, name=name, segment=segment)
 
 
 def _count(segment: int, last: int) -> str:

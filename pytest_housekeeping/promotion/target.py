@@ -10,6 +10,7 @@ from typing import Protocol
 from pytest_housekeeping.model import Applied, Kind, ProvedOn, RunOutcome, Step, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.own_tables import history
+from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target_connection import TargetConnection
@@ -104,6 +105,44 @@ class Target(Protocol):
 
     def close(self) -> None:
         """End what belongs to the target, in any state. Never raises."""
+
+
+class PassingTarget:
+    """What targets have in common of which nothing is kept: a copy, and a throwaway database."""
+
+    kept = KeptFiles()
+    schema_changes: tuple[str, ...] = ()
+
+    def __init__(self, context: RunContext, connection: TargetConnection) -> None:
+        self.connection = connection
+        self.guard = HistoryGuard(
+            schema=context.config.history_schema,
+            applications=context.plan.contracts.roles,
+            promotes=False,
+        )
+        self._context = context
+
+    def announcement(self) -> Sequence[str]:
+        return ()
+
+    def after_begin(self, connection: Connection, *, first: bool) -> None:
+        """Nobody else changes this database; a file may have put something beside the history."""
+        self.guard.begin(connection, first=first)
+
+    def prove_history(self, connection: Connection) -> None:
+        self.guard.prove(connection)
+
+    def prove_history_kept(self, connection: Connection) -> None:
+        self.guard.prove_kept(connection)
+
+    def after_run(self, *, changed: bool) -> None:
+        pass
+
+    def proposal(self, outcome: RunOutcome) -> str:  # noqa: ARG002
+        return ""
+
+    def close(self) -> None:
+        self.connection.close()
 
 
 def applied_rows(

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import Applied, RunOutcome, Step, Verdict
+from pytest_housekeeping.model import Applied, Step, Verdict
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.own_tables import history
 from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.target import KeptFiles
+from pytest_housekeeping.promotion.target import PassingTarget
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.snapshot.copies.server import RESTORER
 from pytest_housekeeping.snapshot.copies.twin import Twin
@@ -28,15 +28,12 @@ HistoryRows = Callable[[Sequence[tuple[SqlFile, Applied]], int], Sequence[histor
 RecordSchema = Callable[[HistoryGuard, Connection, SchemaRecord, int], None]
 
 
-class TwinTarget:
+class TwinTarget(PassingTarget):
     """The copy as a target: it is changed as production will be, and nothing of it is kept.
 
     ``copy`` gives it once it is restored. ``user`` is whom production is promoted as, ``rows`` and
     ``record`` what is put on record there.
     """
-
-    kept = KeptFiles()
-    schema_changes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -47,13 +44,7 @@ class TwinTarget:
         rows: HistoryRows,
         record: RecordSchema,
     ) -> None:
-        self.connection = TargetConnection(self._connect)
-        self.guard = HistoryGuard(
-            schema=context.config.history_schema,
-            applications=context.plan.contracts.roles,
-            promotes=False,
-        )
-        self._context = context
+        super().__init__(context, TargetConnection(self._connect))
         self._copy = copy
         self._user = user
         self._rows = rows
@@ -74,12 +65,6 @@ class TwinTarget:
 
     def _connect(self) -> LentConnection:
         return self.twin.connect(self._user, self._context.config.session)
-
-    def announcement(self) -> Sequence[str]:
-        return ()
-
-    def after_begin(self, connection: Connection, *, first: bool) -> None:
-        self.guard.begin(connection, first=first)
 
     def before_file(self, connection: Connection, path: str) -> None:
         """No rollback file is tried here."""
@@ -105,21 +90,6 @@ class TwinTarget:
             self._schema.go_on_from(self.twin.reading)
         return self._schema.read(connection).without(f"role {RESTORER}")
 
-    def prove_history(self, connection: Connection) -> None:
-        self.guard.prove(connection)
-
-    def prove_history_kept(self, connection: Connection) -> None:
-        self.guard.prove_kept(connection)
-
     def judge_file(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
         """A promotion undoes nothing. Raises ProofFailed."""
         raise ProofFailed(f"{step.id}: this run undoes nothing", why="there is nothing to compare")
-
-    def after_run(self, *, changed: bool) -> None:
-        """Nothing of a copy has to be kept."""
-
-    def proposal(self, outcome: RunOutcome) -> str:  # noqa: ARG002
-        return ""
-
-    def close(self) -> None:
-        self.connection.close()

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
+from pytest_housekeeping.model import Applied, Finding, Kind, Level, Step, Verdict
 from pytest_housekeeping.plan.rollback_files import NEEDED
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.own_tables.guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
+from pytest_housekeeping.promotion.target import PassingTarget, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.file import SqlFile
@@ -26,24 +25,15 @@ if TYPE_CHECKING:
     from pytest_housekeeping.snapshot.reading_again.schema_reader import SchemaReader
 
 
-class StagingTarget:
+class StagingTarget(PassingTarget):
     """The database that a staging run makes and drops.
 
     Where rollback files have to lead back to a schema, it is read at that moment: before the
     batch, and before each migration at which the way back ends.
     """
 
-    kept = KeptFiles()
-    schema_changes: tuple[str, ...] = ()
-
     def __init__(self, context: RunContext, throwaway: Throwaway) -> None:
-        self.connection = TargetConnection(throwaway.migrator)
-        self.guard = HistoryGuard(
-            schema=context.config.history_schema,
-            applications=context.plan.contracts.roles,
-            promotes=False,
-        )
-        self._context = context
+        super().__init__(context, TargetConnection(throwaway.migrator))
         self._throwaway = throwaway
         self._schema_before_batch: Fingerprint | None = None
         self._schema_before_migration: dict[str, Fingerprint] = {}
@@ -51,13 +41,6 @@ class StagingTarget:
         self._reader: SchemaReader | None = None
         self._round_trips: tuple[str, Mapping[str, Verdict]] | None = None
         self._repeatables: tuple[str, Mapping[str, Verdict]] | None = None
-
-    def announcement(self) -> Sequence[str]:
-        return ()
-
-    def after_begin(self, connection: Connection, *, first: bool) -> None:
-        """Nobody else changes this database; a file may have put something beside the history."""
-        self.guard.begin(connection, first=first)
 
     def before_batch(self) -> None:
         """History was replayed: what the rollback files of the whole batch must lead back to."""
@@ -155,21 +138,6 @@ class StagingTarget:
 
     def record_schema(self, connection: Connection, record: SchemaRecord, segment: int) -> None:
         """Nobody compares the next run with a database that is dropped."""
-
-    def prove_history(self, connection: Connection) -> None:
-        self.guard.prove(connection)
-
-    def prove_history_kept(self, connection: Connection) -> None:
-        self.guard.prove_kept(connection)
-
-    def after_run(self, *, changed: bool) -> None:
-        """Nothing of a database that is dropped has to be kept."""
-
-    def proposal(self, outcome: RunOutcome) -> str:  # noqa: ARG002
-        return ""
-
-    def close(self) -> None:
-        self.connection.close()
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         """In full once; then what has changed, in this segment or the next."""
