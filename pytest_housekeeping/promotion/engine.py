@@ -187,8 +187,8 @@ class Promotion:
         def quiet(path: str) -> bool:
             return holds_password(plan.sources.read(path).decode(errors="replace"))
 
-        root = self.run.context.config.root
-        verdict = style_verdict(self.run.linting, root, plan.styled(step.name), quiet=quiet)
+        paths, files = plan.styled(step.name), plan.sources
+        verdict = style_verdict(self.run.linting, files.root, paths, quiet=quiet, lines=files.lines)
         return judged(step, *verdict)
 
     def _apply(self, step: Step) -> StepResult:

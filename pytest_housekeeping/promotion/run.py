@@ -22,6 +22,7 @@ from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.second_session import SecondSession, beside_others, only_reading
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.sql.path_names import on_disk
 
 if TYPE_CHECKING:
     from pytest_housekeeping.postgres.clone_facts import CloneFacts
@@ -112,5 +113,7 @@ class Run:
 def start_linting(plan: Plan) -> Linting:
     """Begin the style check of the files of a plan, on the bytes that the plan holds."""
     root = plan.sources.root
-    contents = {root / path: plan.sources.read(path) for path in plan.written}
+    contents = {
+        root / path: plan.sources.read(path) for path in dict.fromkeys(map(on_disk, plan.written))
+    }
     return Linting.start(list(contents), root=root, contents=contents)

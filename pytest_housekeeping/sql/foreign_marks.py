@@ -29,7 +29,7 @@ _HALVES = (
     " take the marks out"
 )
 # Those that a layout reads: where the whole folder is theirs, none of it has to be written anew.
-_READ = ("goose", "sql-migrate", "dbmate", "tern", "node-pg-migrate")
+_READ = ("goose", "sql-migrate", "dbmate", "tern", "node-pg-migrate", "rambler")
 _OUTSIDE = (
     "take the mark out; for a statement that no transaction can hold: -- hk: transaction=none"
 )
@@ -54,8 +54,8 @@ _MARKS = (
     _mark(
         "Liquibase",
         r"^[ \t]*--[ \t]*(?:liquibase formatted sql|changeset [^\s:]+:[^\s:]\S*)\b.*$",
-        "take SQL of it, liquibase update-sql, into a file of its own: python -m"
-        " pytest_housekeeping docs adoption, under 'Migrations in code'",
+        'of a folder of such files, in the settings: layout = "liquibase"; of one: take the'
+        " marks out, and move what stands behind --rollback to sql/rollback/",
     ),
     _mark("Sqitch", r"^-- (?:deploy|revert|verify) \S+(?: (?:to|from|on) pg)\b.*$"),
     _mark(

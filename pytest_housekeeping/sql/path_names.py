@@ -13,7 +13,10 @@ def stands_alone(path: str) -> bool:
     return not path.endswith(DOWN)
 
 
-_PART = re.compile(r"(?<=\.sql)#\d+of\d+\Z")
+_PART = re.compile(r"(\.sql(?:#[^#/:]+:[^#/:]+)?)#\d+of\d+\Z")
+# A changeset of Liquibase's, of which a file holds several: `db/items.sql#ada:1`.
+_CHANGESET = re.compile(r"(?<=\.sql)#([^#/:]+:[^#/:]+)(?=#|\Z)")
+_BEHIND = re.compile(r"(?<=\.sql)#[^/]*\Z")
 
 
 def part_of(path: str, number: int, count: int) -> str:
@@ -23,9 +26,20 @@ def part_of(path: str, number: int, count: int) -> str:
 
 def whole_of(path: str) -> str:
     """The path of the file of which a path names a part; any other path is its own."""
-    return _PART.sub("", path) if "#" in path else path
+    return _PART.sub(r"\1", path) if "#" in path else path
 
 
 def on_disk(path: str) -> str:
     """The file in which the text of a step stands."""
-    return whole_of(path).removesuffix(DOWN)
+    return _BEHIND.sub("", path) if "#" in path else path
+
+
+def changeset_in(path: str) -> str:
+    """What a path names of the file that it stands in; "" for one that names all of it."""
+    found = _CHANGESET.search(path) if "#" in path else None
+    return found[1] if found else ""
+
+
+def changeset_path(path: str, name: str) -> str:
+    """What a plan calls a changeset of a file."""
+    return f"{path}#{name}"

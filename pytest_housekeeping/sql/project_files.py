@@ -12,10 +12,12 @@ from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from pytest_housekeeping.sql.path_names import on_disk
+from pytest_housekeeping.sql.changesets import cut_at_changesets
+from pytest_housekeeping.sql.path_names import changeset_in, on_disk
 from pytest_housekeeping.sql.text import digest
 
 _Answer = TypeVar("_Answer")
+_BEGINNING = 8192
 
 
 class ProjectFiles:
@@ -35,7 +37,10 @@ class ProjectFiles:
         self._sealed = False
 
     def read(self, path: str) -> bytes:
-        """The bytes of a file. Raises OSError where it cannot be read, and again each time."""
+        """The bytes of a file, or of the changeset of it that a path names. Raises OSError where it
+        cannot be read, and again each time."""
+        if named := changeset_in(path):
+            return self._changeset(on_disk(path), named)
         path = on_disk(path)
         if path not in self._contents:
             if self._sealed:
@@ -48,6 +53,31 @@ class ProjectFiles:
         if isinstance(content, OSError):
             raise content.with_traceback(None)
         return content
+
+    def _changeset(self, path: str, name: str) -> bytes:
+        data = self.read(path)
+        cut = self.once(f"changesets of {path}", data, lambda: changesets_of(data))
+        if name not in cut:
+            raise FileNotFoundError(ENOENT, "it holds no such changeset", f"{path}#{name}")
+        return cut[name]
+
+    def beginning(self, path: str) -> bytes:
+        """The first bytes of what is on the disk, to see what a file is: no part of what is read,
+        and empty where it cannot be."""
+        try:
+            with (self.root / path).open("rb") as file:
+                return file.read(_BEGINNING)
+        except OSError:
+            return b""
+
+    def lines(self, path: str) -> range | None:
+        """The lines of its file in which the changeset that a path names stands; None for a file,
+        and for a changeset of another commit."""
+        named, whole = changeset_in(path), on_disk(path)
+        if not named or not self.has(path):
+            return None
+        data = self.read(whole)
+        return self.once(f"lines of {whole}", data, lambda: _lines_of(data)).get(named)
 
     def digest(self, path: str) -> str:
         """The sha256 of its bytes. Raises OSError where it cannot be read."""
@@ -118,6 +148,25 @@ class ProjectFiles:
             for path, content in self._contents.items()
             if not isinstance(content, OSError)
         }
+
+
+def named_bytes(path: str, data: bytes) -> bytes:
+    """Of the bytes of a file those that a path names: the changeset, or all; empty where it holds
+    no such one."""
+    named = changeset_in(path)
+    return changesets_of(data).get(named, b"") if named else data
+
+
+def changesets_of(data: bytes) -> Mapping[str, bytes]:
+    """The changesets of a file, by the names that paths give them."""
+    return {each.name: each.data for each in cut_at_changesets(data).changesets}
+
+
+def _lines_of(data: bytes) -> Mapping[str, range]:
+    return {
+        each.name: range(each.line, each.line + each.data.count(b"\n") + 1)
+        for each in cut_at_changesets(data).changesets
+    }
 
 
 def _bytes_of(root: str, path: str) -> bytes:

@@ -21,7 +21,8 @@ from support.reference_pages import files_of
 
 Files = Mapping[str, str]
 _DOWN = re.compile(
-    r"^--(?: migrate:down| \+(?:goose|migrate) Down| Down Migration|-- create above).*",
+    r"^--(?: migrate:down| rambler down| \+(?:goose|migrate) Down| Down Migration|-- create above)"
+    r".*",
     re.MULTILINE | re.DOTALL,
 )
 # What of each tool's files goes up, in its order.
@@ -40,6 +41,8 @@ _UP = {
     "sqlx": r"\d+_\w+\.up\.sql",
     "atlas": r"\d+_\w+\.sql",
     "drizzle": r"\d+_\w+\.sql",
+    "liquibase": r"\d+-\w+\.sql",
+    "rambler": r"\d+_\w+\.sql",
 }
 TOOLS = tuple(_UP)
 
@@ -172,6 +175,21 @@ def _node_pg_migrate(files: Files) -> _Rows:
         yield "pgmigrations (name, run_on)", (name, "2024-01-01")
 
 
+def _liquibase(files: Files) -> _Rows:
+    """With the sums that Liquibase 4.28 has written of the page's files."""
+    sums = ("9:d496671facf8c98b1bfc8930375072a4", "9:d3a739e691c2c2e35ec4e9c9e6df1d77")
+    for number, path in enumerate(ups("liquibase", files), start=1):
+        at = f"2024-01-0{number}"
+        columns = "id, author, filename, dateexecuted, orderexecuted, exectype, md5sum"
+        values = (str(number), "ada", path, at, number, "EXECUTED", sums[number - 1])
+        yield f"databasechangelog ({columns})", values
+
+
+def _rambler(files: Files) -> _Rows:
+    for path in ups("rambler", files):
+        yield "migrations", (path.rpartition("/")[2],)
+
+
 _SQITCH = Config(root=Path(), layout="sqitch", migrations=".")
 _ROWS: Mapping[str, Callable[[Files], _Rows]] = {
     "flyway": _flyway,
@@ -188,6 +206,8 @@ _ROWS: Mapping[str, Callable[[Files], _Rows]] = {
     "sqlx": _sqlx,
     "atlas": _atlas,
     "drizzle": _drizzle,
+    "liquibase": _liquibase,
+    "rambler": _rambler,
 }
 _TABLES = {
     "flyway": """
@@ -256,4 +276,14 @@ CREATE SCHEMA drizzle;
 CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL,
     created_at bigint)
 """,
+    "liquibase": """
+CREATE TABLE databasechangeloglock (id integer NOT NULL PRIMARY KEY, locked boolean NOT NULL,
+    lockgranted timestamp, lockedby varchar(255));
+CREATE TABLE databasechangelog (id varchar(255) NOT NULL, author varchar(255) NOT NULL,
+    filename varchar(255) NOT NULL, dateexecuted timestamp NOT NULL,
+    orderexecuted integer NOT NULL, exectype varchar(10) NOT NULL, md5sum varchar(35),
+    description varchar(255), comments varchar(255), tag varchar(255), liquibase varchar(20),
+    contexts varchar(255), labels varchar(255), deployment_id varchar(10))
+""",
+    "rambler": "CREATE TABLE migrations (migration varchar(255) NOT NULL)",
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.sql.layouts.layout import Entry
+from pytest_housekeeping.sql.layouts.liquibase_marks import summed
 from pytest_housekeeping.sql.layouts.read import reading
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -49,10 +50,22 @@ def _sqitch(_: Config, files: ProjectFiles, entry: Entry) -> str:
     return hashlib.sha1(files.read(entry.path), usedforsecurity=False).hexdigest()
 
 
+def _liquibase(config: Config, files: ProjectFiles, entry: Entry) -> str:
+    """As version 9 makes it: over what the changeset runs, without its white space. One that says
+    which others are valid as well is not compared."""
+    text = summed(files.read(entry.path).decode(errors="replace"), config.placeholders)
+    return f"9:{_md5(f'9:{_md5(text)}:')}" if text else ""
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
 _CHECKSUMS: Mapping[str, Callable[[Config, ProjectFiles, Entry], str]] = {
     "flyway": _flyway,
     "prisma": _sha256,
     "drizzle": _sha256,
     "sqlx": _sqlx,
     "sqitch": _sqitch,
+    "liquibase": _liquibase,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.postgres.tool_history.table import TheirHistory, TheirRow
@@ -97,7 +97,7 @@ def _found(
 ) -> tuple[dict[TheirRow, Entry], list[MisuseError]]:
     found: dict[TheirRow, Entry] = {}
     wrong: list[MisuseError] = []
-    for row in history.rows:
+    for row in (_of_its_kind(row, migrations, repeatable) for row in history.rows):
         if row.fault:
             wrong.append(_faulty(history, row))
             continue
@@ -120,10 +120,27 @@ def _found(
     return found, wrong
 
 
+def _of_its_kind(
+    row: TheirRow, migrations: Sequence[Entry], repeatable: Sequence[Entry]
+) -> TheirRow:
+    """Some tables do not tell what is repeated: the files do."""
+    unknown = row.by_file and _entry(row, migrations) is None
+    again = unknown and _entry(row, repeatable) is not None
+    return replace(row, repeatable=True) if again else row
+
+
 def _entry(row: TheirRow, entries: Sequence[Entry]) -> Entry | None:
-    if row.repeatable:
+    if row.repeatable and not row.by_file:
         return next((each for each in entries if each.path.endswith(f"/{row.version}")), None)
-    return next((each for each in entries if same_version(each.version, row.version)), None)
+    fits = [each for each in entries if is_of(each, row)]
+    return fits[0] if fits and not (row.by_file and len(fits) > 1) else None
+
+
+def is_of(entry: Entry, row: TheirRow) -> bool:
+    """Whether a row, by its version, is that of a migration."""
+    if row.by_file:
+        return f"/{entry.version}".endswith(f"/{row.version}")
+    return same_version(entry.version, row.version)
 
 
 def _covered(history: TheirHistory, entry: Entry) -> bool:

@@ -44,7 +44,7 @@ def read_their_history(connection: Connection, config: Config) -> TheirHistory:
         rows=tuple(rows),
         up_to=up_to,
         ordered=table.ordered,
-        parts=parts_of(connection, schema, name),
+        parts=parts_of(connection, schema, name, *table.beside),
         schema=schema if table.whole or schema == table.place else "",
         owner=owner_of(connection, schema, name),
     )

@@ -28,7 +28,8 @@ JOIN pg_catalog.pg_class AS c ON c.oid = t.oid
                  WHERE d.refobjid = t.oid AND d.classid = 'pg_catalog.pg_class'::regclass
                      AND d.deptype IN ('a', 'i'))
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE t.oid = %(table)s::regclass AND c.relkind <> 't'
+WHERE t.oid IN (SELECT pg_catalog.to_regclass(n.name) FROM pg_catalog.unnest(%(tables)s::text[])
+                AS n (name)) AND c.relkind <> 't'
 ORDER BY 1
 """
 
@@ -38,7 +39,8 @@ class TheirRow:
     """A migration that the tool has applied: its version, or the name of a repeatable file.
 
     ``checksum`` is what the tool remembers of its text, "" where it remembers nothing; ``fault``
-    says why it is none that stands.
+    says why it is none that stands. ``by_file``: the version begins with the path of the file, from
+    wherever the tool has looked for it.
     """
 
     version: str
@@ -46,6 +48,7 @@ class TheirRow:
     checksum: str = ""
     fault: str = ""
     repeatable: bool = False
+    by_file: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +128,7 @@ def owner_of(connection: Connection, schema: str, name: str) -> str:
     return str(row[0]) if row else ""
 
 
-def parts_of(connection: Connection, schema: str, name: str) -> tuple[str, ...]:
-    """The table, its indexes and its sequences, each with its schema."""
-    table = sql.Identifier(schema, name).as_string(connection)
-    return tuple(part for (part,) in connection.execute(_PARTS, {"table": table}).fetchall())
+def parts_of(connection: Connection, schema: str, *names: str) -> tuple[str, ...]:
+    """The tables of these names, their indexes and sequences, each with its schema."""
+    tables = [sql.Identifier(schema, name).as_string(connection) for name in names]
+    return tuple(part for (part,) in connection.execute(_PARTS, {"tables": tables}).fetchall())

@@ -15,7 +15,7 @@ _Rows = Iterable[tuple[Any, ...]]
 class ToolTable:
     """What a tool calls its table, the columns that are read, and their order; ``told`` makes rows
     of them, and says up to which version there is no row. ``whole`` schemas are the tool's; so is
-    the one that is called ``place``."""
+    the one that is called ``place``, and tables of the names ``beside`` it."""
 
     name: str
     columns: tuple[str, ...]
@@ -24,6 +24,7 @@ class ToolTable:
     ordered: bool = True
     whole: bool = False
     place: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def _flyway(rows: _Rows) -> tuple[list[TheirRow], str]:
@@ -144,6 +145,24 @@ def _tern(rows: _Rows) -> tuple[list[TheirRow], str]:
     return [], "".join(str(version) for (version,) in rows if version)
 
 
+def _liquibase(rows: _Rows) -> tuple[list[TheirRow], str]:
+    """https://docs.liquibase.com/concepts/tracking-tables/databasechangelog-table.html; checksums
+    of before version 9 hang on attributes as well, and are not worked out again."""
+    found = []
+    for _, _, author, identity, file, kind, checksum in rows:
+        path = file.replace("\\", "/").removeprefix("classpath:").lstrip("/")
+        found.append(
+            TheirRow(
+                version=f"{path}::{author}::{identity}",
+                name=f"{author}:{identity} of {file}",
+                checksum=checksum if (checksum or "").startswith("9:") else "",
+                fault="it failed" if kind == "FAILED" else "",
+                by_file=True,
+            )
+        )
+    return found, ""
+
+
 def _names(rows: _Rows) -> tuple[list[TheirRow], str]:
     return [TheirRow(version=name, name=name) for _, name in rows], ""
 
@@ -155,6 +174,7 @@ _DRIZZLE = ToolTable(
     told=_drizzle,
     place="drizzle",
 )
+_LIQUIBASE_ORDER = ("dateexecuted", "orderexecuted")
 # refinery names its files as Flyway does, pop as golang-migrate; the table of Drizzle has had no
 # names before.
 ALIKE: Mapping[str, ToolTable] = {
@@ -253,6 +273,20 @@ TABLES: Mapping[str, ToolTable] = {
     ),
     "tern": ToolTable(
         name="schema_version", columns=("version",), order="version", told=_tern, ordered=False
+    ),
+    "rambler": ToolTable(
+        name="migrations",
+        columns=("migration",),
+        order="migration",
+        told=lambda rows: ([TheirRow(version=name, name=name) for (name,) in rows], ""),
+        ordered=False,
+    ),
+    "liquibase": ToolTable(
+        name="databasechangelog",
+        columns=(*_LIQUIBASE_ORDER, "author", "id", "filename", "exectype", "md5sum"),
+        order=" ".join(_LIQUIBASE_ORDER),
+        told=_liquibase,
+        beside=("databasechangeloglock",),
     ),
     "node-pg-migrate": ToolTable(
         name="pgmigrations", columns=("id", "name"), order="id", told=_names

@@ -20,8 +20,8 @@ from pytest_housekeeping.promotion.repository.intact_audits import intact_audits
 from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.layouts.read import reading
 from pytest_housekeeping.sql.layouts.undone import migration_key
-from pytest_housekeeping.sql.path_names import part_of, whole_of
-from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.path_names import on_disk, part_of, whole_of
+from pytest_housekeeping.sql.project_files import ProjectFiles, named_bytes
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def promoted(
                 why="staging has to start from what production has",
                 fix="run it in a clone of the project, or put the promoted text back",
             )
-        data = repository.show(past.commit, repository.relative(sources.root / past.path))
+        held = repository.show(past.commit, repository.relative(sources.root / on_disk(past.path)))
+        data = named_bytes(past.path, held)
     if digest(data) != past.sha256:
         raise ProofFailed(
             f"{past.path} in commit {past.commit[:12]} is not the text that was promoted",

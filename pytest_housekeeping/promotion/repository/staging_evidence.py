@@ -25,7 +25,8 @@ from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.signatures import require_program, signer_of
 from pytest_housekeeping.evidence.thinned import THINNED, read_lines
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.sql.path_names import on_disk
+from pytest_housekeeping.sql.path_names import DOWN, on_disk, whole_of
+from pytest_housekeeping.sql.project_files import named_bytes
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
@@ -154,9 +155,9 @@ def other_texts(
     base = ground.repository.relative(ground.config.root)
     generated = {_in_repository(base, path) for path in ground.config.generated_code}
     named = {(file.path, file.sha256) for file in audit.source.code}
-    named |= {(on_disk(step.path), step.sha256) for step in audit.plan.steps if step.path}
-    named = {(path, sha256) for path, sha256 in named if path not in but}
-    paths = {path: _in_repository(base, path) for path, _ in named}
+    named |= {(whole_of(step.path), step.sha256) for step in audit.plan.steps if step.path}
+    named = {(path.removesuffix(DOWN), sha256) for path, sha256 in named if path not in but}
+    paths = {path: _in_repository(base, on_disk(path)) for path, _ in named}
     baseline = _in_repository(base, f"{ground.config.checks}/{BASELINE}")
     held = contents_at(ground.repository, commit, [*paths.values(), baseline])
     for path, sha256 in sorted(named):
@@ -164,7 +165,7 @@ def other_texts(
         if data is None:
             if paths[path] not in generated:
                 yield f"commit {commit[:12]} has no {path}, which it says has run"
-        elif sha256 not in _digests(data, held.get(baseline)):
+        elif sha256 not in _digests(named_bytes(path, data), held.get(baseline)):
             yield f"commit {commit[:12]} has another {path} than the one it says has run"
 
 

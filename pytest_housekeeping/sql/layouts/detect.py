@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.sql.changesets import is_formatted
 from pytest_housekeeping.sql.layouts.atlas import SUM as ATLAS_SUM
 from pytest_housekeeping.sql.layouts.drizzle import JOURNAL, SNAPSHOT
 from pytest_housekeeping.sql.layouts.own import number_of
@@ -44,6 +45,7 @@ _CONTENT = {
     "goose": re.compile(rb"^--[ \t]*\+goose[ \t]+up\b", re.MULTILINE | re.IGNORECASE),
     "dbmate": re.compile(rb"^--[ \t]*migrate:up\b", re.MULTILINE),
     "sql-migrate": re.compile(rb"^-- \+migrate +Up\b", re.MULTILINE),
+    "rambler": re.compile(rb"^-- rambler[ \t]+up\b", re.MULTILINE),
     "tern": re.compile(rb"^---- create above / drop below ----", re.MULTILINE),
     "node-pg-migrate": re.compile(rb"^\s*--[\s-]*up\s+migration", re.MULTILINE | re.IGNORECASE),
 }
@@ -205,6 +207,12 @@ def _tern(folder: Folder) -> str:
     return (_file(TERN_CONF)(folder) if folder.sql else "") or _said("tern")(folder)
 
 
+def _liquibase(folder: Folder) -> str:
+    """The first file alone, and nothing that is kept: it may be any file of a repository."""
+    first = next((folder.of(name) for name in folder.sql), "")
+    return first if first and is_formatted(folder.project.beginning(first)) else ""
+
+
 def _uses_sqlx(folder: Folder) -> bool:
     """Whether the package that the folder belongs to, or the workspace, names it."""
     place = folder.path
@@ -265,4 +273,6 @@ _MARKS: dict[str, Callable[[Folder], str]] = {
     "sqlx": _sqlx,
     "atlas": lambda folder: _file(ATLAS_SUM)(folder) if folder.sql else "",
     "drizzle": _drizzle,
+    "liquibase": _liquibase,
+    "rambler": _said("rambler"),
 }

@@ -26,6 +26,8 @@ LAYOUTS = (
     "sqlx",
     "atlas",
     "drizzle",
+    "liquibase",
+    "rambler",
 )
 
 

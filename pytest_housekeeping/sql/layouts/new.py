@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
@@ -13,8 +14,10 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.flyway_conf import flyway_conf
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 from pytest_housekeeping.sql.layouts.layout import Ground
+from pytest_housekeeping.sql.layouts.liquibase_order import order_of
 from pytest_housekeeping.sql.layouts.numbered import version_key
 from pytest_housekeeping.sql.layouts.own import rollbacks_at
+from pytest_housekeeping.sql.path_names import changeset_in, on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _STAMP = "%Y%m%d%H%M%S"
@@ -136,6 +139,29 @@ def _diesel(ground: Ground, _: Sequence[str], name: str, texts: _Texts) -> _File
     return _two(ground.at(folder, "up.sql"), ground.at(folder, "down.sql"), texts)
 
 
+def _liquibase(ground: Ground, _: Sequence[str], name: str, texts: _Texts) -> _Files:
+    """A file behind all others, of one changeset, by the author of the last one."""
+    migrations = layout_of(ground.config).listing(ground).of(Kind.MIGRATION)
+    newest = migrations[-1].path if migrations else ground.at("0000.sql#author:0")
+    folder, _, last = on_disk(newest).rpartition("/")
+    number = re.match(r"\d*", last)
+    given = [number[0]] if number and number[0] else ["0"]
+    path = posixpath.join(folder, f"{_next(given, stamps=False)}_{name}.sql")
+    included = order_of(ground).would_include(path)
+    author = unquote(changeset_in(newest).partition(":")[0])
+    if not included or path <= on_disk(newest):
+        raise MisuseError(
+            f"{path} would not be the last file that Liquibase reads",
+            why="a changelog names its files, or their names give another order",
+            fix="write the file, with --liquibase formatted sql and --changeset AUTHOR:ID at its"
+            " head, and name it in the changelog behind all others",
+        )
+    up, down = texts
+    back = "".join(f"--rollback {line}\n" for line in (down or "").splitlines() if line)
+    mark = f'"{author}"' if re.search(r"\s", author) else author
+    return {path: f"--liquibase formatted sql\n\n--changeset {mark}:{name}\n{up}\n{back}"}
+
+
 def _two(path: str, back: str, texts: _Texts) -> _Files:
     up, down = texts
     return {path: up} if down is None else {path: up, back: down}
@@ -178,4 +204,6 @@ _FORMS: Mapping[str, Callable[[Ground, Sequence[str], str, _Texts], _Files]] = {
     "atlas": _plain,
     "prisma": _prisma,
     "diesel": _diesel,
+    "liquibase": _liquibase,
+    "rambler": _halves("-- rambler up", "-- rambler down"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_housekeeping.sql.path_names import DOWN, whole_of
+from pytest_housekeeping.sql.path_names import DOWN, changeset_in, whole_of
 
 _FLYWAY = re.compile(r"(.*/|)U(\d+(?:[._]\d+)*__[^/]+\.sql)")
 _BY_VERSION = re.compile(r"(.*/|)(\d+(?=_[^/]*\.up\.sql)|V\d+(?:[._]\d+)*(?=__))[^/]*")
@@ -18,6 +18,8 @@ def migration_key(path: str) -> str:
     """The same for a migration and for what undoes it: Flyway and golang-migrate go by the version
     alone, and the rest of the two names may differ."""
     undone = undone_by(path)
+    if changeset_in(undone):
+        return undone
     by_version = _BY_VERSION.fullmatch(undone)
     if by_version is None:
         return undone
@@ -31,6 +33,8 @@ def undone_by(path: str) -> str:
     path = whole_of(path)
     if path.endswith(DOWN):
         return path.removesuffix(DOWN)
+    if changeset_in(path):
+        return path
     if undo := _FLYWAY.fullmatch(path):
         return f"{undo[1]}V{undo[2]}"
     folder, _, name = path.rpartition("/")

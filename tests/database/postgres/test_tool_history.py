@@ -128,6 +128,21 @@ CREATE TABLE pgmigrations (id serial PRIMARY KEY, name varchar(255) NOT NULL,
 INSERT INTO pgmigrations (name, run_on) VALUES ('1_b', now()), ('2_a', now())
 """
 
+RAMBLER = """
+CREATE TABLE migrations (migration varchar(255) NOT NULL);
+INSERT INTO migrations VALUES ('2_a.sql'), ('10_b.sql')
+"""
+LIQUIBASE = """
+CREATE TABLE databasechangelog (id varchar(255) NOT NULL, author varchar(255) NOT NULL,
+    filename varchar(255) NOT NULL, dateexecuted timestamp NOT NULL, orderexecuted int NOT NULL,
+    exectype varchar(10) NOT NULL, md5sum varchar(35));
+CREATE TABLE databasechangeloglock (id int PRIMARY KEY, locked boolean NOT NULL);
+INSERT INTO databasechangelog VALUES
+    ('2', 'b c', 'classpath:db/a.sql', '2024-01-02', 2, 'EXECUTED', '8:aa'),
+    ('1', 'a', 'db/a.sql', '2024-01-02', 1, 'MARK_RAN', '9:bb'),
+    ('3', 'a', 'db\\b.sql', '2024-01-03', 3, 'FAILED', NULL)
+"""
+
 
 def told(history: TheirHistory) -> list[tuple[str, str, str]]:
     return [(row.version, row.checksum, row.fault) for row in history.rows]
@@ -205,6 +220,17 @@ def told(history: TheirHistory) -> list[tuple[str, str, str]]:
         ("tern", TERN.format(7), [], "7"),
         ("tern", TERN.format(0), [], ""),
         ("node-pg-migrate", NODE, [("1_b", "", ""), ("2_a", "", "")], ""),
+        ("rambler", RAMBLER, [("10_b.sql", "", ""), ("2_a.sql", "", "")], ""),
+        (
+            "liquibase",
+            LIQUIBASE,
+            [
+                ("db/a.sql::a::1", "9:bb", ""),
+                ("db/a.sql::b c::2", "", ""),
+                ("db/b.sql::a::3", "", "it failed"),
+            ],
+            "",
+        ),
     ],
 )
 def test_what_the_table_of_each_tool_tells(
@@ -221,6 +247,7 @@ def test_what_the_table_of_each_tool_tells(
     found = read_their_history(connection, config)
     assert (told(found), found.up_to) == (rows, up_to)
     assert found.owns(f"table {found.table}")
+    assert layout != "liquibase" or found.owns("table public.databasechangeloglock")
 
 
 @pytest.mark.parametrize(("schema", "whole"), [("atlas_schema_revisions", True), ("shop", False)])

@@ -38,7 +38,7 @@ def tools_past(config: Config, sources: ProjectFiles, connection: Connection) ->
     found = matched(
         theirs,
         as_recorded(config, sources, listed.of(Kind.MIGRATION)),
-        [entry for entry in listed.of(Kind.VIEW) if entry.of_tool],
+        as_recorded(config, sources, [e for e in listed.of(Kind.VIEW) if e.of_tool]),
         lambda entry: checksum_of(config, sources, entry),
         partial(elsewhere, config, sources),
     )

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.postgres.tool_history.match import Elsewhere
+from pytest_housekeeping.postgres.tool_history.match import Elsewhere, is_of
 from pytest_housekeeping.postgres.tool_history.table import TheirRow
-from pytest_housekeeping.sql.layouts.numbered import same_version
 from pytest_housekeeping.sql.layouts.read import as_recorded, listing
-from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.path_names import on_disk
+from pytest_housekeeping.sql.project_files import ProjectFiles, named_bytes
 
 
 def elsewhere(config: Config, sources: ProjectFiles, row: TheirRow) -> Elsewhere | None:
@@ -22,7 +22,8 @@ def elsewhere(config: Config, sources: ProjectFiles, row: TheirRow) -> Elsewhere
         return None
     with repository:
         for path, commit in _once_there(config, sources, repository, row):
-            text = repository.show(commit, repository.relative(config.root / path))
+            held = repository.show(commit, repository.relative(config.root / on_disk(path)))
+            text = named_bytes(path, held)
             here = listing(config, sources).of(Kind.MIGRATION)
             now = next((each.path for each in here if sources.read(each.path) == text), "")
             return Elsewhere(
@@ -50,8 +51,9 @@ def _once_there(
     gone = {path: b"" for path in last if not sources.has(path)}
     then = sources.as_if(gone)
     for entry in as_recorded(config, then, listing(config, then).of(Kind.MIGRATION)):
-        if entry.path in gone and same_version(entry.version, row.version):
-            yield entry.path, last[entry.path]
+        path = on_disk(entry.path)
+        if path in gone and is_of(entry, row):
+            yield entry.path, last[path]
 
 
 def _branch(repository: Repository, commit: str) -> str:

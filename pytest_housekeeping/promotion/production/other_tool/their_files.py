@@ -100,7 +100,8 @@ def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> 
             " checks/baseline_drift.toml",
         )
     history = read_their_history(connection, config)
-    repeatable = [entry for entry in listed.of(Kind.VIEW) if entry.of_tool]
+    views = [entry for entry in listed.of(Kind.VIEW) if entry.of_tool]
+    repeatable = as_recorded(config, sources, views)
     paths = applied_paths(
         history,
         as_recorded(config, sources, listed.of(Kind.MIGRATION)),
