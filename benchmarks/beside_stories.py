@@ -15,7 +15,6 @@ from pytest_housekeeping.declarations.rules import Rule, shipped_rules
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support import blind
-from support.blind import climbing
 from support.catalogue_cases import DEFECTS, GROUND, SOUND
 from support.doors import ACTS, BESIDE, BOUNDARIES, CONNECTS, DOORS, OUT, SIDE, WAYS
 from support.doors import SOUND as DOORS_SOUND
@@ -163,7 +162,7 @@ PLANTED += [
     )
     for door in DOORS
 ]
-PLANTED += [seen_blind(case) for case in (*blind.PLANTED, *climbing.PLANTED)]
+PLANTED += [seen_blind(case) for case in blind.PLANTED]
 LOOK_ALIKES = [
     # What a policy listens to stands in rls.toml.
     Story(
@@ -190,4 +189,4 @@ LOOK_ALIKES += [
     Story(kind=DOOR_KINDS[each.kind], name=each.title, superuser=each.sql, beside=BESIDE)
     for each in DOORS_SOUND
 ]
-LOOK_ALIKES += [seen_blind(case) for case in (*blind.SOUND, *climbing.SOUND)]
+LOOK_ALIKES += [seen_blind(case) for case in blind.SOUND]

@@ -15,8 +15,10 @@ from pytest_housekeeping.checks.code.resolve.catalog import (
     read_dependency_graph,
 )
 from pytest_housekeeping.checks.code.resolve.search_path import search_path
+from pytest_housekeeping.checks.code.resolve.writes import rows_written
 from pytest_housekeeping.checks.code.sqltext.bodies import read_body
 from pytest_housekeeping.checks.code.sqltext.hints import hinted_names
+from pytest_housekeeping.checks.rls.proofs.bodies import row_values_sent
 from pytest_housekeeping.checks.rules.evaluation import findings_of, rows_as_json
 from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.declarations.rules import Rule
@@ -27,17 +29,18 @@ from pytest_housekeeping.sql.identifiers import split_name
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Sides:
-    """The relations of the target and of the source, by OID."""
+    """The relations of the target, of the source, and others that the source may read, by OID."""
 
     target: frozenset[int]
     source: frozenset[int]
+    shown: frozenset[int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Function:
     """A row of the rule's query. ``definer``: it runs with other rights than its caller's;
     ``holds_target`` and ``holds_source``: it stands on that side, whatever its body names;
-    ``repair`` keeps it from being set off."""
+    ``repair`` keeps it from being set off; ``keys`` are columns that tell which row and no more."""
 
     oid: int
     object: str
@@ -47,6 +50,7 @@ class _Function:
     holds_target: bool
     holds_source: bool
     repair: str
+    keys: frozenset[str]
 
 
 def prove_bodies(
@@ -61,10 +65,15 @@ def prove_bodies(
     functions, sides = _read(connection, scope, rule)
     graph = read_dependency_graph(connection)
     path = search_path(connection, roles[0])
+    fired = [function for function in functions if function.holds_target]
+    written = rows_written(connection, graph, [each.oid for each in fired], sides.target)
     found = [
         {"object": function.object, "detail": detail, "repair": function.repair}
         for function in functions
-        for detail in _crossings(graph, function, path, sides)
+        for detail in (
+            *_crossings(graph, function, path, sides),
+            *_told(graph, function, written.get(function.oid, set()) & sides.shown),
+        )
     ]
     return Verdict(
         examined=len(sides.target),
@@ -99,6 +108,22 @@ def _crossings(
         )
 
 
+def _told(graph: DependencyGraph, function: _Function, written: set[int]) -> Iterator[str]:
+    """In words, how a trigger of the target's tells of its rows where neither side is at home."""
+    if not function.holds_target:
+        return
+    if written:
+        yield (
+            "a trigger of the target's calls it, and it writes values of the row to"
+            f" {_names(graph, written)}, which the source may read"
+        )
+    if words := row_values_sent(function.source, function.language, function.keys):
+        yield (
+            f"a trigger of the target's calls it, and it sends {words} of the row to every session"
+            " that listens"
+        )
+
+
 def _is_unread(graph: DependencyGraph, function: _Function, reached: Mapping[Node, str]) -> bool:
     """Whether it, or a function that it calls, builds SQL at run time or cannot be read."""
     if function.source and read_body(function.source, function.language).dynamic:
@@ -128,10 +153,15 @@ def _read(connection: Connection, scope: RuleScope, rule: Rule) -> tuple[list[_F
             holds_target=row["holds_target"],
             holds_source=row["holds_source"],
             repair=row["repair"],
+            keys=frozenset(row.get("keys") or ()),
         )
         for row in answer["functions"]
     ]
-    sides = _Sides(target=frozenset(answer["target"]), source=frozenset(answer["source"]))
+    sides = _Sides(
+        target=frozenset(answer["target"]),
+        source=frozenset(answer["source"]),
+        shown=frozenset(answer["shown"]),
+    )
     return functions, sides
 
 
@@ -147,6 +177,26 @@ SELECT pg_catalog.jsonb_build_object(
         WHERE
             c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
             AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
+    ),
+    'shown', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT c.oid::int8), '[]')
+        FROM pg_catalog.pg_class AS c
+        CROSS JOIN LATERAL (
+            SELECT g.grantee, g.privilege_type FROM pg_catalog.aclexplode(c.relacl) AS g
+            UNION
+            SELECT g.grantee, g.privilege_type
+            FROM pg_catalog.pg_attribute AS a
+            CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS g
+            WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+        ) AS g
+        INNER JOIN hk_grantee AS e ON g.grantee = e.oid
+        WHERE
+            g.privilege_type = 'SELECT'
+            AND c.relkind IN ('r', 'p')
+            AND NOT c.relrowsecurity
+            AND c.oid >= 16384
+            AND c.relnamespace NOT IN (SELECT s.oid FROM hk_source_schema AS s)
             AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
     )
 )

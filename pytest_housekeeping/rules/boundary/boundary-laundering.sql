@@ -1,8 +1,9 @@
 -- title: A function carries what the target holds over to the source
 -- level: error
 -- why: rows that are copied into a schema of the source are the source's to read, whatever the
---   grants of the target say. The copy may be made by a trigger of the target's own tables, or by
---   a function of anybody's that names both sides.
+--   grants of the target say. The copy may be made by a trigger of the target's own tables, also to
+--   where the source may read though it is nobody's, or into a notification, which any role may
+--   LISTEN for; or by a function of anybody's that names both sides.
 --   https://www.postgresql.org/docs/16/sql-createtrigger.html
 -- fix: -- let {object} leave the source's relations alone; where nobody needs it any more:
 --   {repair}
@@ -26,6 +27,7 @@ SELECT
     f.source,
     coalesce(g.holds_target, false) AS holds_target,
     false AS holds_source,
+    g.keys,
     pg_catalog.concat_ws(
         ' ', g.drops, pg_catalog.format('DROP ROUTINE %s;', f.object)
     ) AS repair
@@ -34,11 +36,25 @@ LEFT JOIN (
     SELECT
         g.tgfoid,
         pg_catalog.bool_or(g.tgrelid IN (SELECT t.oid FROM hk_target_relation AS t)) AS holds_target,
+        pg_catalog.jsonb_agg(DISTINCT k.name) FILTER (WHERE k.name IS NOT NULL) AS keys,
         pg_catalog.string_agg(
-            pg_catalog.format('DROP TRIGGER %I ON %s;', g.tgname, g.tgrelid::pg_catalog.regclass),
-            ' ' ORDER BY g.oid
+            DISTINCT pg_catalog.format(
+                'DROP TRIGGER %I ON %s;', g.tgname, g.tgrelid::pg_catalog.regclass
+            ),
+            ' '
         ) AS drops
     FROM pg_catalog.pg_trigger AS g
+    -- The key of its table, and what points at others: they tell which row, and no more.
+    LEFT JOIN LATERAL (
+        SELECT a.attname AS name
+        FROM pg_catalog.pg_constraint AS k
+        INNER JOIN pg_catalog.pg_attribute AS a
+            ON k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey)
+        WHERE
+            k.conrelid = g.tgrelid
+            AND k.contype IN ('p', 'f')
+            AND g.tgrelid IN (SELECT t.oid FROM hk_target_relation AS t)
+    ) AS k ON true
     WHERE NOT g.tgisinternal
     GROUP BY g.tgfoid
 ) AS g ON f.oid = g.tgfoid

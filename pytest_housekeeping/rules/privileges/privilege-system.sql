@@ -3,7 +3,8 @@
 -- why: what PostgreSQL keeps for superusers knows no policy: pg_statistic holds values of every
 --   tenant's rows, pg_authid the passwords, a TOAST table the long values themselves,
 --   pg_read_binary_file the data files, and lo_export writes files. One grant beyond those that
---   the server came with gives them to an attacker.
+--   the server came with gives them to an attacker. So does a view of them whose owner may read them,
+--   and a function that is one of them by another name.
 --   https://www.postgresql.org/docs/16/catalog-pg-init-privs.html
 -- fix: {repair}
 -- leak: SELECT objoid, classoid::pg_catalog.regclass, initprivs FROM pg_catalog.pg_init_privs;
@@ -14,7 +15,7 @@
 -- tripwire-object: pg_catalog.pg_statistic
 -- good: CREATE ROLE {good_role};
 --   GRANT SELECT ON pg_catalog.pg_class TO {good_role};
-WITH system (classid, objid, subid, object, typed, acl, initial) AS (
+WITH RECURSIVE system (classid, objid, subid, object, typed, acl, initial) AS (
     SELECT
         'pg_catalog.pg_class'::pg_catalog.regclass,
         c.oid,
@@ -102,6 +103,68 @@ granted AS (
                     WHERE i.classoid = s.classid AND i.objoid = s.objid
                 )
         )
+),
+
+-- Relations of its own that PostgreSQL shows to nobody, and who may read them all the same.
+kept (oid, object) AS (
+    SELECT c.oid, pg_catalog.format('pg_catalog.%I', c.relname)
+    FROM pg_catalog.pg_class AS c
+    WHERE
+        c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace
+        AND (c.relkind = 'r' OR c.relname = 'pg_shadow')
+        AND NOT pg_catalog.has_any_column_privilege('public', c.oid, 'SELECT')
+),
+
+mighty (oid) AS (
+    SELECT r.oid
+    FROM pg_catalog.pg_roles AS r
+    WHERE EXISTS (
+        SELECT FROM kept AS k WHERE pg_catalog.has_any_column_privilege(r.oid, k.oid, 'SELECT')
+    )
+),
+
+-- Their views, by the rule: of what PostgreSQL came with it records no dependency. Then the views
+-- of those.
+kept_view (oid, kept) AS (
+    SELECT v.oid, k.object
+    FROM (
+        SELECT c.oid, w.ev_action::text AS body
+        FROM pg_catalog.pg_class AS c
+        INNER JOIN mighty AS m ON c.relowner = m.oid
+        INNER JOIN pg_catalog.pg_rewrite AS w ON c.oid = w.ev_class AND w.ev_type = '1'
+        WHERE c.oid >= 16384 AND c.relkind IN ('v', 'm')
+        OFFSET 0
+    ) AS v
+    INNER JOIN kept AS k ON pg_catalog.strpos(v.body, ' :relid ' || k.oid::text || ' ') > 0
+    UNION
+    SELECT r.view_oid, o.kept
+    FROM kept_view AS o INNER JOIN hk_view_reads AS r ON o.oid = r.relation_oid
+),
+
+kept_shown AS (
+    SELECT
+        c.oid::pg_catalog.regclass::text AS object,
+        v.kept,
+        coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
+    FROM kept_view AS v
+    INNER JOIN pg_catalog.pg_class AS c ON v.oid = c.oid
+    CROSS JOIN LATERAL (
+        SELECT g.grantee, g.privilege_type FROM pg_catalog.aclexplode(c.relacl) AS g
+        UNION
+        SELECT g.grantee, g.privilege_type
+        FROM pg_catalog.pg_attribute AS a
+        CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS g
+        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+    ) AS g
+    LEFT JOIN pg_catalog.pg_roles AS r ON g.grantee = r.oid
+    WHERE
+        g.privilege_type = 'SELECT'
+        AND g.grantee <> c.relowner
+        AND (g.grantee = 0 OR g.grantee IN (SELECT h.oid FROM hk_reach AS h))
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_options_to_table(c.reloptions) AS s
+            WHERE s.option_name = 'security_invoker' AND s.option_value::boolean
+        )
 )
 
 SELECT
@@ -139,3 +202,44 @@ WHERE
     (l.lanname IN ('c', 'internal') OR l.lanname ~ '^pl.*u$')
     AND l.lanpltrusted
     AND EXISTS (SELECT FROM hk_role)
+UNION ALL
+SELECT
+    s.object,
+    pg_catalog.format(
+        'it shows %s as its owner sees it, and %s may SELECT it',
+        pg_catalog.string_agg(DISTINCT s.kept, ', '),
+        pg_catalog.string_agg(DISTINCT s.grantee, ', ')
+    ),
+    pg_catalog.format(
+        'REVOKE ALL ON %s FROM %s;', s.object, pg_catalog.string_agg(DISTINCT s.grantee, ', ')
+    )
+FROM kept_shown AS s
+GROUP BY s.object
+UNION ALL
+SELECT
+    f.oid::pg_catalog.regprocedure::text,
+    pg_catalog.format(
+        'it is pg_catalog.%I by another name, which no role may EXECUTE unless somebody grants it',
+        pg_catalog.min(b.proname)
+    ),
+    pg_catalog.format(
+        'REVOKE ALL ON ROUTINE %s FROM %s;',
+        f.oid::pg_catalog.regprocedure,
+        pg_catalog.string_agg(DISTINCT coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', ')
+    )
+FROM pg_catalog.pg_proc AS f
+INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
+INNER JOIN pg_catalog.pg_proc AS b
+    ON f.prosrc = b.prosrc AND f.prolang = b.prolang AND b.oid < 16384
+CROSS JOIN LATERAL pg_catalog.aclexplode(
+    coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))
+) AS g
+LEFT JOIN pg_catalog.pg_roles AS r ON g.grantee = r.oid
+WHERE
+    f.oid >= 16384
+    AND l.lanname = 'internal'
+    AND NOT pg_catalog.has_function_privilege('public', b.oid, 'EXECUTE')
+    AND (g.grantee = 0 OR g.grantee IN (SELECT h.oid FROM hk_reach AS h))
+    AND g.grantee <> f.proowner
+    AND f.pronamespace IN (SELECT e.oid FROM hk_entered AS e)
+GROUP BY f.oid

@@ -32,6 +32,35 @@ FROM (
         f.schema_oid NOT IN (SELECT s.oid FROM hk_schema AS s)
         AND d.deptype = 'n'
         AND d.classid <> 'pg_catalog.pg_proc'::pg_catalog.regclass
+    UNION
+    -- And those that the bodies of the functions call; PostgreSQL keeps no dependency of a text.
+    SELECT 'ROUTINE', f.object, f.owner
+    FROM hk_function AS f
+    INNER JOIN hk_owner AS h ON f.owner = h.oid
+    WHERE
+        f.schema_oid NOT IN (SELECT s.oid FROM hk_schema AS s)
+        AND EXISTS (
+            SELECT FROM hk_function AS g
+            INNER JOIN pg_catalog.pg_proc AS p ON g.oid = p.oid
+            WHERE
+                g.schema_oid IN (SELECT s.oid FROM hk_schema AS s)
+                AND (
+                    (
+                        p.prosqlbody IS NULL
+                        AND p.prosrc ~ (
+                            '\m' || pg_catalog.regexp_replace(f.name, '(\W)', '\\\1', 'g') || '"?\s*\('
+                        )
+                    )
+                    OR EXISTS (
+                        SELECT FROM pg_catalog.pg_depend AS d
+                        WHERE
+                            d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                            AND d.objid = p.oid
+                            AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                            AND d.refobjid = f.oid
+                    )
+                )
+        )
     UNION ALL
     SELECT
         CASE c.relkind

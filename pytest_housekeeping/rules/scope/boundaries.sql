@@ -165,7 +165,8 @@ hk_crossing AS (
     INNER JOIN hk_target_object AS t ON d.refclassid = t.classid AND d.refobjid = t.objid
     UNION ALL
     -- The other way round only what lets the source act inside the target: a key that refers to
-    -- the source, and a function of the source's that the target's tables call.
+    -- the source, a function of the source's that the target's tables call, and a partition or
+    -- child of one of its tables, whose rows the source reads and writes through that.
     SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.deptype, false
     FROM pg_catalog.pg_depend AS d
     INNER JOIN hk_target_object AS t ON d.classid = t.classid AND d.objid = t.objid
@@ -177,6 +178,11 @@ hk_crossing AS (
         AND (
             d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
             OR d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+            OR (
+                d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                AND d.deptype IN ('n', 'a')
+                AND (d.objid, d.refobjid) IN (SELECT h.inhrelid, h.inhparent FROM pg_catalog.pg_inherits AS h)
+            )
         )
 ),
 hk_target_owner (oid, object, typed) AS (

@@ -24,7 +24,6 @@ from support.blind import (
     SOUND,
     Planted,
     Sound,
-    climbing,
 )
 from support.guarded import RULES, judged
 from support.lent_database import LentDatabase
@@ -83,7 +82,7 @@ def does_harm(connection: Connection, case: Planted) -> bool:
         return row is not None and row[0] is True
 
 
-@pytest.mark.parametrize("case", [*PLANTED, *climbing.PLANTED], ids=str)
+@pytest.mark.parametrize("case", PLANTED, ids=str)
 def test_what_does_harm_is_told_and_closed_by_the_printed_fix(
     studio: Connection, case: Planted
 ) -> None:
@@ -106,7 +105,7 @@ def test_what_does_harm_is_told_and_closed_by_the_printed_fix(
         assert not objects & {each.object for each in alarms(studio, rules)}
 
 
-@pytest.mark.parametrize("case", [*SOUND, *climbing.SOUND], ids=str)
+@pytest.mark.parametrize("case", SOUND, ids=str)
 def test_what_only_looks_like_it_is_silent(studio: Connection, case: Sound) -> None:
     """What acting would tell is asked of those kinds; of all, what can be read."""
     rules = [

@@ -1,12 +1,12 @@
 """Cases written by somebody who had only the list of kinds, before any rule was read; those of
-``again`` by somebody who had read some of them.
+``again`` by somebody who had read some of them; ``climbing`` and ``further`` came later.
 
 Each planted one is shown to do harm by acting as the application, before a rule is asked."""
 
-from support.blind import acting, again, comparing, leaving, reaching
+from support.blind import acting, again, climbing, comparing, further, leaving, reaching
 from support.blind.ground import BOUNDARIES, CONTRACT, GROUND, OUT, Planted, Sound
 
-_KINDS = (acting, comparing, reaching, leaving, again)
+_KINDS = (acting, comparing, reaching, leaving, again, climbing, further)
 PLANTED = tuple(each for kind in _KINDS for each in kind.PLANTED)
 SOUND = tuple(each for kind in _KINDS for each in kind.SOUND)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
 from pytest_housekeeping.checks.code.sqltext.names import StatementNames, names_in
 from pytest_housekeeping.checks.code.sqltext.written import find_name
+from pytest_housekeeping.sql.identifiers import split_name
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, nodes_of, parse
 from pytest_housekeeping.sql.parser import ParseError, parse_plpgsql
 
@@ -19,6 +21,16 @@ _TAG = "$hk_body$"
 # How PL/pgSQL parses an expression: a whole statement, or what stands behind SELECT.
 _PARSE_MODES = {0: "{}", 2: "SELECT {}"}
 _ASSIGNS = re.compile(r":?=")
+
+
+# Functions of PostgreSQL that run a query which they are handed, and that read what one names:
+# https://www.postgresql.org/docs/16/functions-xml.html#FUNCTIONS-XML-MAPPING
+QUERY_RUNNERS = (
+    *("query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema"),
+    *("ts_stat", "ts_rewrite"),
+)
+_TABLE_READERS = ("table_to_xml", "table_to_xmlschema", "table_to_xml_and_xmlschema")
+_ALL_READERS = ("schema_to_xml", "schema_to_xml_and_xmlschema", "database_to_xml")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +118,38 @@ def _read_sql(text: str) -> BodyNames:
     except SyntaxRefused:
         return BodyNames(dynamic=True)
     found = [statement_names(statement, text) for statement in statements]
+    handed = [each for statement in statements for each in _handed_in(statement.body)]
     return BodyNames(
-        names=tuple((name.parts, name.kind) for each in found for name in each.names),
-        dynamic=any(each.dynamic for each in found),
+        names=(
+            *((name.parts, name.kind) for each in found for name in each.names),
+            *(name for each in handed for name in each.names),
+        ),
+        dynamic=any(each.dynamic for each in found) or any(each.dynamic for each in handed),
     )
+
+
+def _handed_in(tree: Any) -> Iterator[BodyNames]:
+    """What is named in the texts that functions are handed to run or to read by."""
+    for key, call in nodes_of(tree):
+        if key != "FuncCall":
+            continue
+        function = call["funcname"][-1].get("String", {}).get("sval", "")
+        if function in _ALL_READERS:
+            yield BodyNames(dynamic=True)
+        elif function in (*QUERY_RUNNERS, *_TABLE_READERS):
+            texts = [_constant(each) for each in call.get("args", ())]
+            texts = [text for text in texts if text]
+            if not texts:
+                yield BodyNames(dynamic=True)
+            elif function in QUERY_RUNNERS:
+                yield from (_read_sql(text) for text in texts if " " in text)
+            else:
+                names = ((split_name(text), ReferenceKind.RELATION) for text in texts[:1])
+                yield BodyNames(names=tuple(names))
+
+
+def _constant(node: Any) -> str:
+    """The text of a literal, also one that is cast."""
+    while "TypeCast" in node:
+        node = node["TypeCast"]["arg"]
+    return str(node.get("A_Const", {}).get("sval", {}).get("sval", ""))

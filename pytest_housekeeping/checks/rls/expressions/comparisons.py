@@ -32,6 +32,8 @@ NOWHERE: Relation = ("", "?")
 _DEEPEST = 4
 _COMPARE = ("AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_NOT_DISTINCT", "AEXPR_DISTINCT")
 _POSITIVE = ("AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_NOT_DISTINCT")
+# What stands for any value, where a policy asks that there be one: as text, as a number, as uuid.
+_ANYTHING = ("1", "00000000-0000-4000-8000-000000000001")
 # Whose result is one of its argument's.
 _PASSES_ON = frozenset({"array_agg", "unnest", "max", "min"})
 
@@ -82,6 +84,7 @@ def _found_at(node: Node, scope: Scope) -> Iterator[Found]:
     """What a node itself compares, and what the function does that it calls."""
     compared = list(_compared(node, scope))
     yield from compared
+    yield from _asked_to_be(node)
     if not any(isinstance(each, ContextComparison) for each in compared):
         yield from _parts_compared(node, scope)
     if is_a(node, "FuncCall") and scope.depth < _DEEPEST:
@@ -137,6 +140,13 @@ def _compared(node: Node, scope: Scope) -> Iterator[Found]:
                 yield ColumnConstant(schema=schema, table=table, column=name, value=value)
             elif not ends and not _has_column(one) and _is_computed(one):
                 yield ContextConstant(expression=_print(one), value=value)
+
+
+def _asked_to_be(node: Node) -> Iterator[ContextConstant]:
+    """What a policy asks to be there, whatever it is."""
+    if is_a(node, "NullTest") and node.nulltesttype == "IS_NOT_NULL" and not _has_column(node.arg):
+        for value in _ANYTHING if _is_computed(node.arg) else ():
+            yield ContextConstant(expression=_print(_uncast(node.arg)), value=value)
 
 
 def _parts_compared(node: Node, scope: Scope) -> Iterator[ContextComparison]:

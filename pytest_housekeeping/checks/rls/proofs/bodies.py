@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_housekeeping.checks.code.sqltext.bodies import QUERY_RUNNERS
 from pytest_housekeeping.checks.rls.expressions.body_flow import (
     BodyFlow,
     Leaf,
@@ -28,9 +29,8 @@ _SET = re.compile(r"\b(set|set_config)\b", re.IGNORECASE)
 _NOTIFY = re.compile(r"\bnotify\b", re.IGNORECASE)
 _RECORDS = ("new", "old")
 # Functions that run a text which they are handed: of PostgreSQL, and of its extensions.
-# https://www.postgresql.org/docs/16/functions-xml.html#FUNCTIONS-XML-MAPPING
 _RUNNERS = (
-    *("query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema", "ts_stat", "ts_rewrite"),
+    *QUERY_RUNNERS,
     *("connectby", "crosstab", "crosstab2", "crosstab3", "crosstab4", "crosstabn", "xpath_table"),
     *("dblink", "dblink_exec", "dblink_open", "dblink_send_query"),
 )
@@ -67,6 +67,17 @@ def prove_context_not_taken(connection: Connection, request: ProofRequest) -> Ve
     """No function that an untrusted role may call sets the context to what its argument says."""
     context = frozenset(name.lower() for name in request.contract.context)
     return _prove(connection, request, lambda function: _takes(function, context))
+
+
+def row_values_sent(source: str, language: str, quiet: frozenset[str]) -> str:
+    """What of the row of a trigger its body puts into a notification, in words; empty where nothing
+    is, or where it cannot be read."""
+    try:
+        flow = read_flow(source, language, [])
+    except FlowUnread:
+        return ""
+    row = {"name": "", "arguments": (), "helpers": ()}
+    return ", ".join(dict.fromkeys(_tells(_Function(row=row, flow=flow, quiet=quiet))))
 
 
 def _prove(
