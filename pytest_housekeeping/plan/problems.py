@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
-from pytest_housekeeping.model import Step
+from pytest_housekeeping.model import Kind, Step
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.layouts.read import reading, text_of
-from pytest_housekeeping.sql.outside import reached_outside
+from pytest_housekeeping.sql.outside import done_at_once, reached_outside
 from pytest_housekeeping.sql.own_schema import own_schema_problems
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import digest, place
@@ -29,6 +29,14 @@ _OUTSIDE_WHY = (
 _OUTSIDE_FIX = (
     "take it out of the file, to a step before or behind the promotion; rows can be written as"
     " INSERT ... VALUES"
+)
+_AT_ONCE_WHY = (
+    "everybody sees it before COMMIT, and where the batch is rolled back it stays all the same"
+)
+_AT_ONCE_FIX = "take it out of the file, to a step before or behind the promotion"
+_RESTART = (
+    "ALTER SEQUENCE ... RESTART WITH ..., which belongs to the transaction; with a number that is"
+    " worked out, by EXECUTE in a DO block"
 )
 _UNSAFE_VALUE = re.compile(r'unsafe use of new value "(.*?)" of enum type')
 
@@ -52,12 +60,17 @@ def own_schema_named(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Prob
                 yield file, problem
 
 
-def reaching_out(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem]]:
-    """Where a file does what is beyond the database, and so beyond its transaction."""
+def reaching_out(config: Config, plan: Plan) -> Iterable[tuple[str, SqlFile, Problem]]:
+    """Where a file does what no rollback takes back, and the rule that says so: beyond the
+    database, or, but for seeds, which are for a throwaway one, in it."""
     for file in plan.files:
         text = _text(config, plan, file.path)
         for offset, what in reached_outside(text):
-            yield file, Problem.at(text, offset, what, _OUTSIDE_WHY, _OUTSIDE_FIX)
+            found = Problem.at(text, offset, what, _OUTSIDE_WHY, _OUTSIDE_FIX)
+            yield "reaches-outside", file, found
+        for offset, what in done_at_once(text) if file.kind is not Kind.SEED else ():
+            fix = _RESTART if what == "setval" else _AT_ONCE_FIX
+            yield "stays-behind", file, Problem.at(text, offset, f"{what}()", _AT_ONCE_WHY, fix)
 
 
 def _early_values(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem]]:

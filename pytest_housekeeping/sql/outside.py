@@ -1,4 +1,5 @@
-"""Where a SQL file reaches out of its database while it runs: the server's machine, other servers.
+"""Where a SQL file reaches out of its transaction while it runs: to the server's machine, to other
+servers, to what no rollback takes back.
 
 Read in statements and, word by word, in DO blocks. What a function does that a file defines is done
 by whoever calls it, and is not looked for here.
@@ -7,7 +8,7 @@ by whoever calls it, and is not looked for here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse, strings
@@ -24,8 +25,16 @@ _OF_THE_MACHINE = frozenset(
 _OF_ANOTHER = frozenset(
     f"dblink{end}" for end in ("", "_connect", "_connect_u", "_exec", "_open", "_send_query")
 )
+# https://www.postgresql.org/docs/16/functions-sequence.html and functions-admin.html
+_AT_ONCE = frozenset(
+    (
+        *("setval", "pg_terminate_backend", "pg_cancel_backend", "pg_reload_conf", "pg_switch_wal"),
+        *("pg_create_physical_replication_slot", "pg_create_logical_replication_slot"),
+        *("pg_drop_replication_slot", "pg_replication_slot_advance", "pg_logical_emit_message"),
+    )
+)
 _WORDS = ("copy", "pg_read_", "pg_stat_file", "pg_ls_", "lo_import", "lo_export", "dblink")
-_CALL = re.compile(rf"\b({'|'.join(sorted(_OF_THE_MACHINE | _OF_ANOTHER))})\"?\s*\(")
+_CALL = re.compile(rf"\b({'|'.join(sorted(_OF_THE_MACHINE | _OF_ANOTHER | _AT_ONCE))})\"?\s*\(")
 _COPY = re.compile(r"\bcopy\b[^;]*?\b(from|to)\s+(?:program\b|e?'|%|\|\|)")
 _DEFINING = (
     *("CreateFunctionStmt", "ViewStmt", "CreatePolicyStmt", "RuleStmt", "CreateTrigStmt"),
@@ -34,20 +43,34 @@ _DEFINING = (
 
 
 def reached_outside(text: str) -> Iterator[tuple[int, str]]:
-    """Of each statement that does: its offset, and by what."""
+    """Of each statement that reaches out of the database: its offset, and by what."""
+    for offset, ways in _found(text, _WORDS):
+        if what := next((each for name, each in ways if name not in _AT_ONCE), ""):
+            yield offset, what
+
+
+def done_at_once(text: str) -> Iterator[tuple[int, str]]:
+    """Of each statement that does in the database what no rollback takes back: its offset, and by
+    which function."""
+    for offset, ways in _found(text, _AT_ONCE):
+        if what := next((name for name, _ in ways if name in _AT_ONCE), ""):
+            yield offset, what
+
+
+def _found(text: str, words: Iterable[str]) -> Iterator[tuple[int, Iterator[tuple[str, str]]]]:
     low = text.lower()
-    if not any(word in low for word in _WORDS):
+    if not any(word in low for word in words):
         return  # nearly every file: nothing has to be parsed
     try:
         statements = parse(text)
     except SyntaxRefused:
         return  # told as such
     for statement in statements:
-        if (what := next(_ways(statement), None)) is not None:
-            yield statement.offset, what
+        yield statement.offset, _ways(statement)
 
 
-def _ways(statement: Statement) -> Iterator[str]:
+def _ways(statement: Statement) -> Iterator[tuple[str, str]]:
+    """By name, and in words."""
     if statement.name == "CopyStmt" and statement.body.get("filename"):
         yield _copy("from" if statement.body.get("is_from") else "to")
     if statement.name == "DoStmt":
@@ -62,7 +85,7 @@ def _ways(statement: Statement) -> Iterator[str]:
         yield from _calls(statement.body)
 
 
-def _calls(node: Any) -> Iterator[str]:
+def _calls(node: Any) -> Iterator[tuple[str, str]]:
     if isinstance(node, dict):
         if name := strings(node.get("funcname", ()))[-1:]:
             yield from _call(name[0])
@@ -73,22 +96,24 @@ def _calls(node: Any) -> Iterator[str]:
             yield from _calls(each)
 
 
-def _in_text(code: str) -> Iterator[str]:
+def _in_text(code: str) -> Iterator[tuple[str, str]]:
     if (copy := _COPY.search(code)) is not None:
         yield _copy(copy[1])
-    if (call := _CALL.search(code)) is not None:
+    for call in _CALL.finditer(code):
         yield from _call(call[1])
 
 
-def _copy(way: str) -> str:
-    return f"COPY {way} a file or a program of the machine"
+def _copy(way: str) -> tuple[str, str]:
+    return "copy", f"COPY {way} a file or a program of the machine"
 
 
-def _call(name: str) -> Iterator[str]:
+def _call(name: str) -> Iterator[tuple[str, str]]:
     if name in _OF_THE_MACHINE:
-        yield f"{name}(), which is about files of the machine"
+        yield name, f"{name}(), which is about files of the machine"
     elif name in _OF_ANOTHER:
-        yield f"{name}(), which is a connection of its own"
+        yield name, f"{name}(), which is a connection of its own"
+    elif name in _AT_ONCE:
+        yield name, f"{name}(), which is done at once"
 
 
 def _without_comments(body: str) -> str:

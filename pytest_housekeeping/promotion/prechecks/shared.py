@@ -84,9 +84,9 @@ def _not_run(context: RunContext) -> Iterator[Finding]:
 
 def _reaching_out(context: RunContext) -> Iterator[Finding]:
     level = Level.WARNING
-    for file, each in reaching_out(context.config, context.plan):
+    for rule, file, each in reaching_out(context.config, context.plan):
         place, said = _place(context, file, each)[0], f"{each.found}: {each.why}"
-        yield Finding(rule="reaches-outside", level=level, object=place, detail=said, fix=each.fix)
+        yield Finding(rule=rule, level=level, object=place, detail=said, fix=each.fix)
 
 
 def code(extractions: Mapping[str, Extraction]) -> Judgement:

@@ -397,8 +397,30 @@ def test_the_tools_own_schema_is_named_by_no_file(config: Config, name: str) -> 
 
 def test_what_a_file_does_beyond_the_database_is_told(config: Config) -> None:
     write(config.root, {"sql/seeds/w.sql": "SELECT 1;\n\nCOPY t FROM PROGRAM 'date';\n"})
-    ((file, problem),) = reaching_out(config, plan(config))
-    assert (file.path, problem.line, problem.column) == ("sql/seeds/w.sql", 3, 1)
+    ((rule, file, problem),) = reaching_out(config, plan(config))
+    assert (rule, file.path) == ("reaches-outside", "sql/seeds/w.sql")
+    assert (problem.line, problem.column) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("statement", "found", "fix"),
+    [
+        ("SELECT setval('s', 7)", "setval()", "ALTER SEQUENCE ... RESTART"),
+        ("DO $$ BEGIN PERFORM dblink(''); PERFORM pg_catalog.setval('s', 7); END $$", "setval", ""),
+        ("SELECT pg_drop_replication_slot('s')", "pg_drop_replication_slot()", "take it out"),
+    ],
+)
+def test_what_no_rollback_takes_back_is_told(
+    config: Config, statement: str, found: str, fix: str
+) -> None:
+    write(config.root, {"sql/seeds/w.sql": statement, "sql/migrations/0003_c.sql": statement})
+    told = [each for each in reaching_out(config, plan(config)) if each[0] == "stays-behind"]
+    ((_, file, problem),) = told
+    assert file.path == "sql/migrations/0003_c.sql"
+    assert found in problem.found
+    assert fix in problem.fix
+    write(config.root, {"sql/migrations/0003_c.sql": "ALTER SEQUENCE s RESTART WITH 7;"})
+    assert "stays-behind" not in [rule for rule, *_ in reaching_out(config, plan(config))]
 
 
 def test_the_locks_are_those_of_the_largest_segment_and_the_seeds(config: Config) -> None:
