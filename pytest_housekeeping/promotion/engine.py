@@ -79,7 +79,7 @@ class Promotion:
     @cached_property
     def commits(self) -> Commits:
         """The COMMITs of this run."""
-        return Commits(batch=self.batch)
+        return Commits(batch=self.batch, at_commit=self.run.after_commit)
 
     def blocker(self, step: Step) -> str | None:
         """The id of the earlier step because of which this one cannot run."""
@@ -270,7 +270,6 @@ class Promotion:
         """An interrupted item makes no report: that the batch is in is on record before."""
         self.run.checks.schema_changed()
         self.record(judged(step, Verdict(examined=1, unit="COMMIT"), "COMMIT was answered"))
-        self.run.after_commit(step.segment)
 
     def _after(self, step: Step) -> StepResult:
         """Behind a COMMIT; the schema was read again before anything else."""

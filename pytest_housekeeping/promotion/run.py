@@ -38,7 +38,7 @@ class Run:
 
     ``known`` has the result of a step that was shown before, of the very same things.
     ``follow`` is told where to say whom the run waits for, before anything is run.
-    ``after_commit`` of a segment begins what goes on beside the steps behind it; ``beside`` waits
+    ``after_commit`` of a segment begins what goes on beside all that is behind it; ``beside`` waits
     for that, and ends when its server has ended. ``secrets`` are the passwords that must appear
     nowhere. ``close`` ends what was started, in any state.
     """

@@ -53,7 +53,7 @@ def read_header(text: str) -> Header:
     irreversible = empty = ""
     accepts = []
     problems = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.splitlines() if "hk:" in text else (), start=1):
         if line.strip() and not line.lstrip().startswith("--"):
             break
         found = _LINE.match(line.strip())

@@ -108,7 +108,7 @@ def seen_passwords(texts: Iterable[str]) -> frozenset[str]:
 
 def _literals(text: str, depth: int = 0) -> Iterator[str]:
     low = text.lower()
-    if not any(word in low for word in _HINTS):
+    if not any(map(low.__contains__, _HINTS)):
         return  # nearly every text
     if depth == 0:
         yield from filter(_is_no_word, _WEAK.findall(text))

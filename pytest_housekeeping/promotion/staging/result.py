@@ -54,7 +54,7 @@ class ResultProof:
     """Whether the result restores, shown in a thread while the applications' own tests run.
 
     They write rows, so they wait until it is ``dumped``. What it has to be is the ``schema`` that
-    was committed, as the run has read it. What an earlier run has shown may be ``known``.
+    was committed, as the run had read it by then. What an earlier run has shown may be ``known``.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ResultProof:
         self._failure: BaseException | None = None
 
     def begin(self) -> None:
-        """Behind the COMMIT of the last segment."""
+        """Directly behind the COMMIT of the last segment, while the schema is read again."""
         if self._thread is None:
             self._expected = self._schema()
             self._thread = threading.Thread(target=self._work, name="hk-restore", daemon=True)

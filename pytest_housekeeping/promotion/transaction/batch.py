@@ -17,7 +17,7 @@ from typing import TypeAlias, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping.errors import HousekeepingError, LeftBehind
+from pytest_housekeeping.errors import LeftBehind
 from pytest_housekeeping.model import Applied, Kind, Phase, Step
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
 from pytest_housekeeping.postgres.locks.requests import ForeseenLocks
@@ -291,10 +291,9 @@ class Batch:
                 continue
             if upcoming.path in self.context.plan.rollbacks.ends:
                 return  # its schema is read before it is applied
-            file = self.context.files.of(upcoming)
-            try:
-                text = self.context.files.text(file)
-            except (HousekeepingError, OSError):
-                return  # its own item says so
-            apply = self.transaction.apply_in_thread
-            self._ahead[upcoming.id] = self._worker.submit(apply, file, text)
+            work = partial(self._file_ahead, self.transaction, self.context.files.of(upcoming))
+            self._ahead[upcoming.id] = self._worker.submit(work)
+
+    def _file_ahead(self, transaction: Transaction, file: SqlFile) -> Applied:
+        """Its text is made when its turn comes: of all that wait there may be no room for."""
+        return transaction.apply_in_thread(file, self.context.files.text(file))

@@ -8,7 +8,7 @@ So a run ends with what is true, or says that nobody knows; it never guesses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -48,10 +48,11 @@ class Commits:
 
     ``unproved`` names what differs behind a COMMIT from what was proved before it, or why nobody
     knows; "" where the schema was read again and nothing differs. ``looks`` are what was seen
-    behind the COMMIT of each segment.
+    behind the COMMIT of each segment. ``at_commit`` begins what goes on beside that.
     """
 
     batch: Batch
+    at_commit: Callable[[int], None] = lambda _: None
     segments: list[int] = field(default_factory=list)
     doubtful: bool = False
     unproved: str = ""
@@ -232,6 +233,7 @@ class Commits:
             self.unproved = NOT_READ
         self._in_doubt = None
         self.batch.committed()
+        self.at_commit(step.segment)
 
     def _note_committed(self, step: Step) -> None:
         """A journal that cannot be written changes nothing about what is in the database.

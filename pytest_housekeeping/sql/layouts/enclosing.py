@@ -26,7 +26,8 @@ def unenclosed(text: str) -> tuple[str, tuple[Problem, ...]]:
     Every other character stays where it was. Of whatever says more, two transactions or one that
     is rolled back, nothing is taken out: it is refused where it stands.
     """
-    if not _MAY_BEGIN.search(text):
+    low = text.lower()
+    if not ("begin" in low or "start" in low) or not _MAY_BEGIN.search(text):
         return text, ()
     effects = effects_of(parsed(text))
     control = [statement for statement, _ in effects.control]

@@ -123,6 +123,20 @@ def test_where_nothing_differs_it_is_promoted() -> None:
     assert (made.segments, made.unproved, made.doubtful) == ([1], "", False)
 
 
+def test_what_goes_on_beside_the_reading_begins_before_it() -> None:
+    """A dump of many tables takes as long as to read them."""
+    seen = list[str]()
+
+    def read() -> Fingerprint:
+        seen.append("read")
+        return schema()
+
+    made = commits(read, on_commit=lambda: seen.append("COMMIT"))
+    made.at_commit = lambda segment: seen.append(f"begun behind {segment}")
+    made.commit(STEP)
+    assert seen == ["COMMIT", "begun behind 1", "read"]
+
+
 def test_a_full_disk_behind_commit_keeps_nobody_from_reading() -> None:
     made = commits(lambda: schema("sneaked_in"))
     made.log_to(Log(full=True))

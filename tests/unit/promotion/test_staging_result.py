@@ -77,7 +77,7 @@ def proving(
 def test_the_schema_that_was_committed_is_what_has_to_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As the run has read it when it begins: not as the database is when it is dumped."""
+    """As the run has read it by then: not as the database is when it is dumped."""
     given: list[object] = []
 
     def work(*arguments: object, **_: object) -> Judgement:
