@@ -113,17 +113,19 @@ def all_answered(
     *,
     once: bool = False,
     there: Collection[str] | None = None,
+    apart: Collection[Statement] = (),
 ) -> Answers:
-    """What all of them find for everything, in one round trip, or two where PostgreSQL's own
-    objects are summed. Where they are asked ``once``, none of them need be prepared; ``there`` as
-    `answered` has it.
+    """What all of them but those ``apart`` find for everything, in one round trip, or two where
+    PostgreSQL's own objects are summed. Where they are asked ``once``, none of them need be
+    prepared; ``there`` as `answered` has it.
 
     Half of a full reading are those sums, and of the databases of a server nearly all have the rows
     that it was made with. Another version of a row has another writer or another place; two
     databases have one in common only where one is a copy of the other, as CREATE DATABASE makes it,
     for a transaction writes in one of them. So what goes with the same versions was summed before.
     """
-    every = [each for each in statements(scope) if each.query.may_find(there)]
+    asked = [each for each in statements(scope) if each not in apart]
+    every = [each for each in asked if each.query.may_find(there)]
     summed = [each for each in every if each.query.summed]
     others = [each for each in every if not each.query.summed]
     ask = [VERSIONS] * bool(summed) + _asked(others, once=once)
@@ -136,7 +138,7 @@ def all_answered(
         if known:
             _remember(known, sums)
     found = [*zip(others, rows, strict=True), *zip(summed, sums or (), strict=True)]
-    return [*found, *_nothing(statements(scope), there)]
+    return [*found, *_nothing(asked, there)]
 
 
 def _asked(asked: Sequence[Statement], *, once: bool) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -49,9 +50,9 @@ class ForeseenCopy:
 
 
 def read_copy(conninfo: str) -> Reading:
-    """All of a copy, by a session that ends."""
+    """All of a copy, by sessions that end."""
     with connect(conninfo) as connection:
-        return read_whole(connection, EVERYTHING, once=True)
+        return read_whole(connection, EVERYTHING, once=True, beside=partial(connect, conninfo))
 
 
 def copy_conninfo(database: StagingDatabase, server_major: int) -> str:

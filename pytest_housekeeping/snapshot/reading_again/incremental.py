@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.catalog import search as catalog_search
+from pytest_housekeeping.snapshot.catalog.in_turn import InTurn, OpenedBeside, in_turn
 from pytest_housekeeping.snapshot.catalog.rows import NotedRows, changed_rows, note_rows
 from pytest_housekeeping.snapshot.catalog.search import Address
 from pytest_housekeeping.snapshot.catalog.session import (
@@ -106,16 +107,20 @@ class Reading:
         )
 
 
-def read_whole(connection: Connection, scope: Scope, *, once: bool = False) -> Reading:
+def read_whole(
+    connection: Connection, scope: Scope, *, once: bool = False, beside: OpenedBeside | None = None
+) -> Reading:
     """Everything, and what `read_again` needs. Raises as ``read_fingerprint`` does.
 
-    ``once``: this session reads nothing else, so that nothing is worth to be prepared.
+    ``once``: this session reads nothing else, so that nothing is worth to be prepared. Where nobody
+    writes to the database, another session may be opened that reads ``beside`` it.
     """
-    return reading(
-        connection,
-        lambda: _whole(connection, scope, note_rows(connection, once=once), once=once),
-        prepared={} if once else _prepared(scope),
-    )
+
+    def read() -> Reading:
+        with in_turn(scope, beside) as shared:
+            return _whole(connection, scope, note_rows(connection, once=once), once, shared)
+
+    return reading(connection, read, prepared={} if once else _prepared(scope))
 
 
 def read_again(
@@ -194,11 +199,20 @@ SELECT oid, relname::text FROM pg_catalog.pg_class
 WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND oid < 16384"""
 
 
-def _whole(connection: Connection, scope: Scope, rows: NotedRows, *, once: bool = False) -> Reading:
+def _whole(
+    connection: Connection,
+    scope: Scope,
+    rows: NotedRows,
+    once: bool = False,
+    shared: InTurn | None = None,
+) -> Reading:
     connection.execute(OF_EVERYTHING)
     surroundings = read_surroundings(connection)
     catalogs: dict[int, str] = dict(connection.execute(_CATALOGS).fetchall())
-    answers = all_answered(connection, scope, once=once, there=rows.there)
+    apart = shared.asked if shared else ()
+    answers = all_answered(connection, scope, once=once, there=rows.there, apart=apart)
+    if shared is not None:
+        answers = [*shared.answers(connection), *answers]
     each = dict(by_address(answers, catalogs, surroundings))
     return Reading(
         scope=scope,

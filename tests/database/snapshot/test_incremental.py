@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,7 +19,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.catalog import rows as catalog_rows
 from pytest_housekeeping.snapshot.catalog.rows import NotedRows
-from pytest_housekeeping.snapshot.catalog.statements import ReadAgain, Scope
+from pytest_housekeeping.snapshot.catalog.statements import ReadAgain, Scope, statements
 from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
@@ -105,6 +107,31 @@ def test_a_session_that_reads_once_finds_the_same(session: Connection, inside: C
     assert inside is session
     inside.execute("CREATE TABLE shop.once (id int); DROP VIEW shop.paid CASCADE")
     assert read_whole(inside, SCOPE, once=True) == read_whole(inside, SCOPE)
+
+
+@pytest.mark.parametrize("most", [0, 1, 100])
+def test_two_sessions_find_what_one_does(
+    base: StagingDatabase, session: Connection, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """The other one has begun, and ends behind so many statements."""
+    asked, has_asked = list[bytes](), threading.Event()
+    whole, first = {each.whole.encode() for each in statements(SCOPE)}, incremental.note_rows
+
+    class Other(psycopg.Connection[tuple[Any, ...]]):
+        def execute(self, query: Any, *args: Any, **named: Any) -> Any:
+            if query in whole:
+                asked.append(query)
+                has_asked.set()
+                if len(asked) > most:
+                    raise psycopg.OperationalError("gone")
+            return super().execute(query, *args, **named)
+
+    once = read_whole(session, SCOPE, once=True)
+    noted = lambda *args, **named: has_asked.wait(10) and first(*args, **named)  # noqa: E731
+    monkeypatch.setattr(incremental, "note_rows", noted)
+    beside = partial(Other.connect, base.superuser_conninfo, autocommit=True)
+    assert read_whole(session, SCOPE, once=True, beside=beside) == once
+    assert asked
 
 
 # One of each kind that is looked for only where a catalog has a row of it.
