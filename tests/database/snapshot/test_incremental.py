@@ -115,7 +115,7 @@ def test_two_sessions_find_what_one_does(
 ) -> None:
     """The other one has begun, and ends behind so many statements."""
     asked, has_asked = list[bytes](), threading.Event()
-    whole, first = {each.whole.encode() for each in statements(SCOPE)}, incremental.note_rows
+    whole, first = {each.whole.encode() for each in statements(SCOPE)}, catalog_rows.note_rows
 
     class Other(psycopg.Connection[tuple[Any, ...]]):
         def execute(self, query: Any, *args: Any, **named: Any) -> Any:
