@@ -220,10 +220,8 @@ class Checks:
         if app.name not in self._code_results:
             self._code_results[app.name] = resolve_code(connection, app, known[app.name])
         return judge_code(
-            connection,
-            boundaries,
-            contract,
-            self._context.config.root,
+            *(connection, boundaries, contract, self._context.config.root),
+            today=self._context.today,
             code=known,
             resolved=self._code_results[app.name],
             exemptions=self._contracts.code_exemptions,

@@ -53,10 +53,10 @@ def available_extensions(kind: str, version: int, stubs: tuple[Stub, ...] = ()) 
     return frozenset(path.stem for path in found)
 
 
-def untrusted_extensions(kind: str, version: int) -> frozenset[str]:
-    """Those of a server of this machine that a superuser alone may make."""
+def untrusted_extensions(version: int) -> frozenset[str]:
+    """Those of an embedded server that a superuser alone may make."""
     try:
-        share = share_folder(find_programs(kind, version))
+        share = share_folder(find_programs("embedded", version))
     except ServerError:
         return frozenset()
     return untrusted(share / "extension") if share else frozenset()

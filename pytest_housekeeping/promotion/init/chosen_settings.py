@@ -68,7 +68,7 @@ def chosen_for(config: Config, files: ProjectFiles, major: int = 0) -> Chosen:
         setting=setting if config.server_version < oldest <= best else "",
         stubs=tuple(sorted(lacking[best].intersection(shipped_names()))),
         trusted=tuple(
-            sorted(plainly_made(config, files) & untrusted_extensions("embedded", best))
+            sorted(plainly_made(config, files) & untrusted_extensions(best))
             if not config.platform
             else ()
         ),

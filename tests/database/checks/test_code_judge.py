@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from pytest_housekeeping.checks.code.reading import read_code
 from pytest_housekeeping.checks.code.verdict.breach import owner
 from pytest_housekeeping.checks.code.verdict.judge import baseline_instances, judge_code
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.code_baseline import (
     Baseline,
@@ -19,9 +21,13 @@ from pytest_housekeeping.declarations.code_baseline import (
     parse_baseline,
     write_baseline,
 )
+from pytest_housekeeping.declarations.contracts import Contracts, code_name
 from pytest_housekeeping.declarations.exemptions import CodeExemption
-from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.model import Finding, Kind, Phase, Step, Verdict
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.judging import Checks
+from pytest_housekeeping.promotion.throwaway import Throwaway
 from support.snippet_ground import laid_schema
 
 OUT = Contract(name="out", type="forbidden", source="venture", target="governance")
@@ -217,6 +223,28 @@ def test_an_exemption_ends(ground: Connection, root: Path) -> None:
     over = CodeExemption(**_fields(EXEMPT), until=date(2026, 5, 31))
     rules = [each.rule for each in judge(ground, root, exemptions=(over,)).findings]
     assert rules == ["code-boundary", "code-exemption"]
+
+
+def test_a_run_judges_by_its_own_day(ground: Connection, root: Path) -> None:
+    """A rollback by that on which the schema was promoted that it goes back to."""
+    contracts = Contracts(
+        objects=None,
+        rls=None,
+        boundaries=BOUNDARIES,
+        rules=(),
+        code_exemptions=(CodeExemption(**_fields(EXEMPT), until=TODAY),),
+    )
+    name = code_name(OUT)
+    step = Step(id=name, phase=Phase.VERIFY, kind=Kind.BOUNDARY, name=name)
+    for day, passes in ((TODAY, True), (TODAY + timedelta(days=1), False)):
+        context = SimpleNamespace(
+            plan=SimpleNamespace(contracts=contracts),
+            config=SimpleNamespace(root=root),
+            options=SimpleNamespace(write_baseline=False),
+            today=day,
+        )
+        checks = Checks(cast("RunContext", context), Throwaway(None, Config(root=root)))
+        assert checks.judge_alone(ground, step).passed is passes
 
 
 def test_the_baseline_only_shrinks(ground: Connection, root: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from pytest_housekeeping.checks.code.readers.extract import Extraction, read_files
@@ -39,11 +39,11 @@ def judge_code(
     contract: Contract,
     root: Path,
     *,
+    today: date,
     code: Mapping[str, Extraction] | None = None,
     resolved: AppCode | None = None,
     exemptions: Sequence[CodeExemption] = (),
     baseline: Baseline | None = None,
-    today: date | None = None,
     broken: bool = True,
     cache_folder: Path | None = None,
 ) -> Verdict:
@@ -63,8 +63,7 @@ def judge_code(
         )
     app_code = resolved or resolve_code(connection, app, extraction)
     found = _breaches(boundaries, contract, root, known, app_code, cache_folder)
-    day = today or datetime.now(UTC).date()
-    findings = _standing(found, boundaries, contract, known, exemptions, baseline, day)
+    findings = _standing(found, boundaries, contract, known, exemptions, baseline, today)
     if broken:
         refused = broken_code(root, app_code.references, app_code.resolutions)
         findings += tuple(breach.finding for breach in refused)

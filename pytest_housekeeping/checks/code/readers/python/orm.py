@@ -29,7 +29,7 @@ def metadata_schema(survey: Survey) -> str | None:
     schemas = {
         schema
         for site in survey.calls
-        if call_name(site.node) == "MetaData" and (schema := _schema_keyword(site))
+        if call_name(site.node) == "MetaData" and (schema := _schema_in(site.node, site.scope))
     }
     return schemas.pop() if len(schemas) == 1 else None
 
@@ -47,7 +47,7 @@ def _read_call(site: CallSite, survey: Survey, collector: Collector, default: st
             text = static_value(target, site.scope)
             if text and _is_column(text):
                 _foreign_key(text, span(collector, target, site.symbol), collector, default)
-    elif name == "MetaData" and (schema := _schema_keyword(site)):
+    elif name == "MetaData" and (schema := _schema_in(site.node, site.scope)):
         collector.add_name(
             (schema,), ReferenceKind.SCHEMA, place, how="MetaData(schema=)", certain=False
         )
@@ -64,7 +64,7 @@ def _table(site: CallSite, name: str | None, collector: Collector, default: str 
         collector.add_undecided(place, "Table() of a name that is made at run time")
         return
     _, metadata, *columns = site.node.args
-    schema = _schema_keyword(site) or _schema_of(metadata, site.scope) or default
+    schema = _schema_in(site.node, site.scope) or _schema_of(metadata, site.scope) or default
     names = tuple(_columns(columns, site.scope))
     collector.add_relation(schema, name, place, how="Table()", columns=names)
 
@@ -107,16 +107,12 @@ def _columns(arguments: Iterable[ast.expr], scope: NameScope) -> Iterator[str]:
 def _schema_of(metadata: ast.expr, scope: NameScope) -> str | None:
     value = scope.single(metadata) or metadata
     if isinstance(value, ast.Call) and call_name(value) == "MetaData":
-        return _keyword_of(value, "schema", scope)
+        return _schema_in(value, scope)
     return None
 
 
-def _schema_keyword(site: CallSite) -> str | None:
-    return _keyword_of(site.node, "schema", site.scope)
-
-
-def _keyword_of(node: ast.Call, name: str, scope: NameScope) -> str | None:
-    value = next((keyword.value for keyword in node.keywords if keyword.arg == name), None)
+def _schema_in(node: ast.Call, scope: NameScope) -> str | None:
+    value = next((keyword.value for keyword in node.keywords if keyword.arg == "schema"), None)
     return static_value(value, scope) if value is not None else None
 
 
