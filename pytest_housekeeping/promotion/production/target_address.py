@@ -14,9 +14,11 @@ from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.errors import MisuseError, ProofFailed, ServerError
 from pytest_housekeeping.plan.modes import ModeRules
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.locks.exclusive import exclusive_holders
 from pytest_housekeeping.postgres.primary import is_standby
 from pytest_housekeeping.server.pooler import refuse_pooler
 
+PATIENCE = "30s"
 _PARTS = ("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD")
 _OPTIONAL = ("PGSSLMODE", "PGSSLROOTCERT")
 # https://www.postgresql.org/docs/16/libpq-ssl.html#LIBPQ-SSL-PROTECTION
@@ -129,7 +131,7 @@ def open_production(address: Address, settings: Mapping[str, str] | None = None)
     Raises ServerError when there is no connection, ProofFailed when it is not a safe one.
     """
     connection = connect(address.conninfo(), settings=settings)
-    with closed_on_failure(connection, address):
+    with _closed_on_failure(connection, address):
         if address.leaves_the_machine and not connection.pgconn.ssl_in_use:
             raise ProofFailed(
                 f"the connection to {address.host} is not encrypted",
@@ -150,7 +152,27 @@ def session_of(config: Config, rules: ModeRules) -> dict[str, str]:
 
 @contextmanager
 def closed_on_failure(connection: LentConnection, address: Address) -> Iterator[None]:
-    """What is prepared on a connection fails: it is closed, and a loss is told as a ServerError."""
+    """What is prepared on a connection fails: it is closed, and a loss is told as a ServerError.
+
+    Nobody is waited for without end: before a run has begun no sign of life says for whom. Raises
+    ProofFailed with who it is.
+    """
+    with _closed_on_failure(connection, address):
+        connection.execute(f"SET lock_timeout = '{PATIENCE}'".encode())
+        try:
+            yield
+        except psycopg.errors.LockNotAvailable as error:
+            held = "; ".join(exclusive_holders(connection)) or "nobody holds it any more"
+            raise ProofFailed(
+                f"{error.diag.message_primary}, after {PATIENCE}: {held}",
+                why="what is applied cannot be read; nothing was begun, and nothing was changed",
+                fix="let it end, and run again",
+            ) from None
+        connection.execute("RESET lock_timeout")
+
+
+@contextmanager
+def _closed_on_failure(connection: LentConnection, address: Address) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:

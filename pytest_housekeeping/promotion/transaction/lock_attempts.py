@@ -23,6 +23,10 @@ from pytest_housekeeping.promotion.target_connection import TargetConnection
 
 # lock_not_available, deadlock_detected, serialization_failure: another attempt may succeed.
 _PASSING = ("55P03", "40P01", "40001")
+# GRANT, COMMENT and ALTER ROLE lock no more than a row of a catalog, roles for the whole server;
+# where somebody else has changed it meanwhile, PostgreSQL says so as an internal error, which is
+# not translated.
+_OVERTAKEN = ("XX000", "tuple concurrently ")
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _JITTER = (0.5, 1.5)
@@ -95,4 +99,6 @@ class LockAttempts:
 
 def _passes(error: SqlFailed) -> bool:
     """Whether another attempt may succeed, and nothing was left behind by this one."""
-    return error.sqlstate in _PASSING and not isinstance(error, LeftBehind)
+    state, said = _OVERTAKEN
+    overtaken = error.sqlstate == state and said in error.found
+    return (error.sqlstate in _PASSING or overtaken) and not isinstance(error, LeftBehind)

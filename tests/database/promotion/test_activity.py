@@ -24,6 +24,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.postgres.before_commit import prove_server
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.postgres.locks.in_the_way import in_the_way
+from pytest_housekeeping.promotion.production import target_address
 from pytest_housekeeping.promotion.production.prechecks.activity import LookAround, check_window
 from pytest_housekeeping.promotion.progress import Progress, described
 from pytest_housekeeping.promotion.target_connection import TargetConnection
@@ -386,6 +387,28 @@ def test_a_commit_that_no_standby_answers_says_how_its_locks_are_let_go(
         other.execute(statement.encode())
         commit.join(10)
     assert other.execute("SELECT a FROM held").fetchall() == [(7,)]
+
+
+def test_before_a_run_has_begun_nobody_is_waited_for_without_end(
+    other: Session, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target_address, "PATIENCE", "100ms")
+    other.execute("BEGIN; LOCK TABLE held")
+    address: Any = SimpleNamespace(database="postgres", host="127.0.0.1")
+    connection = connect(conninfo(family))
+    who = rf"held is held by postgres in nightly report {pid(other)},"
+    with (
+        pytest.raises(ProofFailed, match=who) as raised,
+        target_address.closed_on_failure(connection, address),
+    ):
+        connection.execute("SELECT FROM held")
+    assert "after 100ms" in raised.value.found
+    assert connection.closed
+    connection = connect(conninfo(family))
+    with target_address.closed_on_failure(connection, address):
+        pass
+    assert connection.execute("SHOW lock_timeout").fetchone() == ("0",)
+    connection.close()
 
 
 def test_what_a_test_has_prepared_is_rolled_back(other: Session, family: Family) -> None:

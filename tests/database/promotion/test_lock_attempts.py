@@ -159,6 +159,28 @@ def test_what_no_attempt_changes_is_told_at_once(batch_of: Maker, other: Other) 
     assert other.execute("SELECT pg_try_advisory_lock(77)").fetchone() == (True,)
 
 
+def test_who_is_overtaken_at_a_row_of_the_catalog_begins_again(
+    batch_of: Maker, other: Other, database: StagingDatabase
+) -> None:
+    """Two GRANTs on one table: no lock of the table keeps them apart."""
+    batch = batch_of({"0": "GRANT SELECT ON held TO PUBLIC"})
+    batch.context.config = Config(root=Path.cwd(), lock_timeout="5s")  # type: ignore[misc]
+    batch.locks = lambda _: ForeseenLocks()
+    other.execute("BEGIN; GRANT INSERT ON held TO PUBLIC")
+
+    def commit_when_waited_for() -> None:
+        with psycopg.connect(database.migrator_conninfo, autocommit=True) as looking:
+            while not looking.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+                pass
+        other.execute("COMMIT")
+
+    commit = threading.Thread(target=commit_when_waited_for)
+    commit.start()
+    batch.apply(step("0"))
+    commit.join()
+    assert ["tuple concurrently updated" in met.found for met in batch.progress.conflicts] == [True]
+
+
 def test_a_lock_that_is_met_at_the_end_begins_the_batch_again(
     batch_of: Maker, other: Other
 ) -> None:
