@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.model.audit import Audit, first_fault
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
 from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.whole_file import write_whole
 
 # One for all values: json.dumps() would make one for each.
 _AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
@@ -77,16 +77,11 @@ def write_audit(audit: Audit, folder: Path, name: str, secrets: Secrets | None =
             fix="make the audit with the secrets of the run, which redacts it",
         )
     path = folder / f"{name}.json"
-    part = folder / f".{name}.json.part"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
+        write_whole(path, text)
+    except HousekeepingError as error:
         raise EvidenceError(
-            f"{path} cannot be written: {error.strerror}",
+            error.found,
             why="a run without a record has proved nothing to anybody",
             fix="make the folder writable; the journal beside it keeps what happened",
         ) from None

@@ -20,6 +20,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.second_session import SecondSession
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.text import decode
+from pytest_housekeeping.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.catalog import Catalog
@@ -250,10 +251,9 @@ class Checks:
                     exemptions=contracts.code_exemptions,
                 )
             )
-            path = f"{config.checks}/{BASELINE}"
-            known = self._context.plan.sources.has(path)
+            known = self._context.plan.sources.has(path := f"{config.checks}/{BASELINE}")
             kept = found & contracts.code_baseline if known else found
-            (config.root / path).write_text(write_baseline(kept.elements()), encoding="utf-8")
+            write_whole(config.root / path, write_baseline(kept.elements()))
             self._written_baseline = kept
         return self._written_baseline
 

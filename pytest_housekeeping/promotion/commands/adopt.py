@@ -46,6 +46,7 @@ from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.new import new_migration
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.whole_file import write_whole
 
 _NAME = "adopt_drift"
 _SHOWN = 5
@@ -138,9 +139,7 @@ def _adopted(
         raise _refused(f"\n  what was proposed does not run: {error.found}", drift) from None
     if unlike:
         raise _refused(f"; it would leave:{named(unlike)}", drift)
-    place = config.root / path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(whole, encoding="utf-8")
+    write_whole(config.root / path, whole)
     number = path.partition(_NAME)[0].rpartition("/")[2].strip("V_").replace("-", "")
     yield f"written: {path}, for {len(drift.schema)} objects that were changed by hand:"
     yield from (f"  {each}" for each in drift.schema)

@@ -32,6 +32,7 @@ from pytest_housekeeping.evidence.report.index_tables import (
 from pytest_housekeeping.model import Finding
 from pytest_housekeeping.promotion.commands.audit import compared_with_history, proof_of
 from pytest_housekeeping.promotion.commands.own_repository import own_repository
+from pytest_housekeeping.whole_file import write_whole
 
 _SHOWN = 20
 
@@ -204,8 +205,6 @@ def _html(root: Path, folder: Path, place: str, ground: Ground) -> Told:
     here = frozenset(each.name for each in folder.iterdir())
     page = index_page(table, states, faults, here=here, project=root.name)
     path = folder / INDEX
-    part = folder / f".{INDEX}.part"
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, page)
     said = f"written: {path.relative_to(root).as_posix()}, {plural(len(table), 'row')}"
     return Told(said=(said, *_shown(faults)), good=not faults)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.sql.layouts.new import new_migration as next_files
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.whole_file import write_whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
 
@@ -31,11 +32,16 @@ def new_migration(root: Path, words: str) -> Iterator[str]:
     made = next_files(
         config, sources, name, up=f"-- {words.strip()}\n", down=f"-- Undoes {words.strip()}\n"
     )
-    for each, text in made.items():
-        place = root / each
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("x", encoding="utf-8") as file:
-            file.write(text)
+    for each in made:
+        if (root / each).exists():
+            raise HousekeepingError(f"{each} is there already", fix="run it again")
+    for number, (each, text) in enumerate(made.items()):
+        try:
+            write_whole(root / each, text)
+        except HousekeepingError:
+            for before in [*made][:number]:
+                (root / before).unlink()
+            raise
     path, *back = made
     yield f"written: {path}"
     for each in back:

@@ -14,6 +14,7 @@ from pytest_housekeeping.promotion.init.objects_text import (
     objects_toml,
 )
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.whole_file import write_whole
 
 
 def write_objects(root: Path) -> Iterator[str]:
@@ -36,7 +37,7 @@ def write_objects(root: Path) -> Iterator[str]:
     if text == before:
         yield f"nothing to change: {config.checks}/objects.toml says what is there"
         return
-    place.write_text(text, encoding="utf-8")
+    write_whole(place, text)
     old, new = before.splitlines(), text.splitlines()
     name = f"{config.checks}/objects.toml"
     yield from difflib.unified_diff(old, new, f"{name} as it was", name, n=1, lineterm="")

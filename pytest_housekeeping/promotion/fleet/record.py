@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.fleets import member_target
-from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import BRANCHES, Repository, open_repository
 from pytest_housekeeping.evidence.fleet_record import (
     FAILED,
@@ -35,6 +35,7 @@ from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.of_fleet.handed import HandedBack
 from pytest_housekeeping.promotion.recording.evidence_commit import commit_signed, push
 from pytest_housekeeping.promotion.run_facts import new_run
+from pytest_housekeeping.whole_file import write_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +111,11 @@ def keep(waves: Waves, record: FleetRecord, page: Path | None) -> Kept:
     place = root / waves.work.fleet.audit / f"{record.stem}.json"
     text = fleet_json(record)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
+        write_whole(place, text)
         files = {place: text.encode()} | ({page: page.read_bytes()} if page else {})
-    except OSError as error:
+    except (HousekeepingError, OSError) as error:
         raise EvidenceError(
-            f"the record of the fleet cannot be written: {error}",
+            f"the record of the fleet cannot be written: {str(error).splitlines()[0]}",
             why="the audits of its databases lie beside it, and what was done as a whole nowhere",
             fix="make room, and run the fleet again: what is applied is not applied twice",
         ) from None

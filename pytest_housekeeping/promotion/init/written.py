@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pytest_housekeeping.whole_file import write_whole
+
 
 @dataclass(kw_only=True)
 class Written:
@@ -19,8 +21,7 @@ class Written:
         place = self.root / path
         if path not in self.files and place.exists():
             return False
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
+        write_whole(place, text)
         self.files[path] = text
         return True
 
@@ -28,7 +29,7 @@ class Written:
         """Write the new text of a file that was only added to; None: it says that already."""
         if text is None:
             return False
-        (self.root / path).write_text(text, encoding="utf-8")
+        write_whole(self.root / path, text)
         return True
 
     def remove(self, path: str) -> None:
