@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,14 +40,22 @@ def digest(record: BaseModel) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | None:
-    """The digest of the newest committed audit of a mode, to which the next one is chained.
+def latest_digest(
+    repository: Repository, mode: Mode, folder: Path, *, along: Iterable[bytes] = ()
+) -> str | None:
+    """The digest of the newest audit of a mode, to which the next one is chained: of those that are
+    committed, and of those that are going to be, ``along`` with the next one.
 
     A file that cannot be read has none: the proof of the evidence names it.
     """
-    for data in newest_audits(repository, [mode], repository.relative(folder)):
-        known = plain_audit(data)
-        found = known["chain"].get("digest") if known else None
-        if isinstance(found, str):
-            return found
-    return None
+    committed = newest_audits(repository, [mode], repository.relative(folder))
+    newest = next(_begun(committed, mode), ("", None))
+    return max([newest, *_begun(along, mode)], key=itemgetter(0))[1]
+
+
+def _begun(audits: Iterable[bytes], mode: Mode) -> Iterator[tuple[str, str | None]]:
+    """When each run of the mode began, and the digest of its audit."""
+    for known in filter(None, map(plain_audit, audits)):
+        found = known["chain"].get("digest")
+        if isinstance(found, str) and known["run"].get("mode") == mode:
+            yield str(known["run"].get("started_at")), found

@@ -14,6 +14,8 @@ from pytest_housekeeping.evidence.kinds import kinds_of
 from pytest_housekeeping.model import Finding, Level, Outcome, Step, StepResult
 from pytest_housekeeping.plugin.stash import PROMOTION
 
+_DISK_FULL = "53100"
+
 
 class GateFailed(Exception):
     """A step came to a result, and the result is not a pass."""
@@ -42,6 +44,20 @@ def _told(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"  with it: {named([f'{each.rule} {each.object}' for each in kind.below])}"
 
 
+def told_of_no_room(error: BaseException) -> str:
+    """What is said of a disk that is full, this machine's or a server's; "" of anything else."""
+    if isinstance(error, OSError):
+        return f"{error}\n  fix: make room on the disk, or the place writable"
+    if getattr(error, "sqlstate", None) == _DISK_FULL:
+        return (
+            f"{str(error).splitlines()[0]} (SQLSTATE {_DISK_FULL})\n"
+            "  why: the server has no room; nothing is known of the schema by that\n"
+            "  fix: make room where the server of this step keeps its data, and run again; one that"
+            " this run has started lies in /dev/shm, or else where TMPDIR says"
+        )
+    return ""
+
+
 class StepItem(pytest.Item):
     """One step. It runs through the promotion of the session and keeps the result."""
 
@@ -65,8 +81,8 @@ class StepItem(pytest.Item):
         """The three parts; a traceback only of what is unforeseen, which a full disk is not."""
         if isinstance(excinfo.value, HousekeepingError | GateFailed):
             return str(excinfo.value)
-        if isinstance(excinfo.value, OSError):
-            return f"{excinfo.value}\n  fix: make room on the disk, or the place writable"
+        if no_room := told_of_no_room(excinfo.value):
+            return no_room
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

@@ -218,6 +218,8 @@ def test_an_audit_that_could_not_be_published_is_kept_as_it_is(tmp_path: Path) -
     assert "which was not published, is added now" in again.output
     assert run.audit_path.read_bytes() == written
     assert f"ops/audit/{run.audit_path.name}" in evidence(project)
+    # It comes before the run that has published it: the chain has no fork.
+    assert again.audit["chain"]["previous"] == json.loads(written)["chain"]["digest"]
     assert list(project.root.glob("ops/audit/*.journal.jsonl")) == []
 
 

@@ -225,7 +225,12 @@ class Recorder:
             after=artifact_of(kept.after),
             after_of=kept.after_of,
             schema=self.promotion.commits.schema_states(),
-            previous=latest_digest(repository, self._facts.run.mode, self._folder)
+            previous=latest_digest(
+                repository,
+                self._facts.run.mode,
+                self._folder,
+                along=[each.read_bytes() for each in self._recovered if each.suffix == ".json"],
+            )
             if repository is not None
             else None,
             earlier=runs_to_compare_with(self.context, self.run.target.connection.known_identity),
