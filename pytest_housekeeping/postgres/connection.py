@@ -171,7 +171,7 @@ def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnecti
     given = known.get("options") or ""
     try:
         with without_libpq_variables():
-            return LentConnection.connect(
+            opened = LentConnection.connect(
                 make_conninfo(conninfo, **{**KEEPALIVES, **known}),
                 connect_timeout=_CONNECT_TIMEOUT_S,
                 application_name=name,
@@ -181,6 +181,9 @@ def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnecti
                 prepare_threshold=None,
                 cursor_factory=LentCursor,
             )
+        if opened.info.server_version >= 170000:  # since then there are event triggers of a login
+            opened.execute("DISCARD ALL")
+        return opened
     except psycopg.OperationalError as error:
         pooled = pooler_refuses(str(error))
         raise ServerError(

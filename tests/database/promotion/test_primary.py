@@ -131,11 +131,32 @@ def test_a_clone_is_told_from_production_however_that_is_reached(family: Family)
         assert production.execute(locks).fetchone() == (0,)
 
 
+# Of a superuser, who may set what the role itself may not.
+AT_LOGIN = """
+CREATE FUNCTION at_login() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+    SET search_path = evil; SET DateStyle = 'SQL, DMY'; SET session_replication_role = replica;
+    CREATE TEMP TABLE history (id int);
+END $$;
+CREATE EVENT TRIGGER at_login ON login EXECUTE FUNCTION at_login();
+"""
+
+
+def _refuse_what_ran_at_login(port: int) -> None:
+    with closing(opened(port, "postgres")) as superuser:
+        superuser.execute(AT_LOGIN)
+    with closing(opened(port)) as connection:
+        settings = ("search_path", "DateStyle", "session_replication_role")
+        found = [connection.execute(f"SHOW {each}".encode()).fetchone() for each in settings]
+        assert found == [('"$user", public',), ("ISO, MDY",), ("origin",)]
+        assert connection.execute("SELECT to_regclass('history')").fetchone() == (None,)
+
+
 def test_a_clone_of_another_major_version_or_one_that_others_follow(family: Family) -> None:
     with closing(opened(family.primary)) as production:
         with service(PASSWORD, binaries=find_embedded(18).folder) as newer:
             with closing(opened(newer.port, "postgres")) as there:
                 there.execute(ORDINARY)
+            _refuse_what_ran_at_login(newer.port)
             with pytest.raises(MisuseError, match="is PostgreSQL 18, production is 16"):
                 clone_at(url_to(newer.port), primary=family.primary).connect(production)
         # Seen from the copy, the primary is a clone; a standby follows it.
