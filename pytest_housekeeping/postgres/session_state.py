@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import psycopg
 
@@ -116,11 +117,17 @@ def local_settings(config: Config, *, lock_ms: int | None = None) -> str:
 
     ``lock_ms`` is for how long a lock is waited for, where that is not what the project allows.
     """
+    lock_timeout = config.lock_timeout if lock_ms is None else f"{lock_ms}ms"
+    return _limits(lock_timeout, config.statement_timeout, config.idle_timeout)
+
+
+@lru_cache(maxsize=16)
+def _limits(lock_timeout: str, statement_timeout: str, idle_timeout: str) -> str:
     limits = {
         "row_security": "off",
-        "lock_timeout": config.lock_timeout if lock_ms is None else f"{lock_ms}ms",
-        "statement_timeout": config.statement_timeout,
-        "idle_in_transaction_session_timeout": config.idle_timeout,
+        "lock_timeout": lock_timeout,
+        "statement_timeout": statement_timeout,
+        "idle_in_transaction_session_timeout": idle_timeout,
         "client_min_messages": "warning",
         # Both ends look alike whether the other one is there.
         **{f"tcp_{name}": value for name, value in KEEPALIVES.items()},

@@ -70,7 +70,7 @@ def rows_written(results: Sequence[PGresult]) -> int:
     return sum(
         result.command_tuples or 0
         for result in results
-        if (result.command_status or b"").partition(b" ")[0] in _WRITES
+        if (result.command_status or b"").startswith(_WRITES)
     )
 
 

@@ -39,6 +39,8 @@ class ProjectFiles:
     def read(self, path: str) -> bytes:
         """The bytes of a file, or of the changeset of it that a path names. Raises OSError where it
         cannot be read, and again each time."""
+        if isinstance(known := self._contents.get(path), bytes):
+            return known  # as nearly each is asked for: several times, by its own name
         if named := changeset_in(path):
             return self._changeset(on_disk(path), named)
         path = on_disk(path)

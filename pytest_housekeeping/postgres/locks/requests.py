@@ -147,6 +147,8 @@ class LockRequests:
         for relation, mode in wanted:
             known = strongest.get(relation, mode)
             strongest[relation] = max(known, mode, key=_RANK.__getitem__)
+        if not strongest:
+            return 0
         oids = {
             oid: name
             for oid, name in self._oids(strongest).items()

@@ -80,5 +80,7 @@ def text_of(config: Config, files: ProjectFiles, path: str) -> str:
 
 def _is_of_tool(config: Config, path: str) -> bool:
     """Whether a file is the tool's, and not one of ``sql/views/`` or another folder beside it."""
+    if (config.layout or OWN) == OWN:
+        return True
     own = [f"{config.sql}/{name}/" for name in ("bootstrap", "views", "policies", "seeds")]
-    return (config.layout or OWN) == OWN or not path.startswith(tuple(own))
+    return not path.startswith(tuple(own))
