@@ -7,7 +7,8 @@ takes does, and is not told.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.model import Applied, Lock, Step
@@ -97,6 +98,16 @@ class Measurement:
                 self._unclear.add(scan.relation)
         self._messages += [StepMessage(step=step.id, message=each) for each in done.messages]
         self._truncated |= {name for each in _truncated_in(text) for name in self._named(each)}
+
+    def facts_seen(
+        self,
+        opened: Callable[[], AbstractContextManager[Connection]],
+        change: SchemaChange,
+        late: Iterable[Lock],
+    ) -> BatchFacts:
+        """The same of a segment that is in the database, which a session is opened to look at."""
+        with opened() as connection:
+            return self.facts(change, look_at(connection, self.history_schema), late)
 
     def facts(self, change: SchemaChange, after: Moment, late: Iterable[Lock]) -> BatchFacts:
         """All of it, when the segment is applied; ``late`` are the locks that came behind its

@@ -41,40 +41,43 @@ from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 
 @dataclass(kw_only=True)
 class Rehearsal:
-    """The batch on the copy. ``changes`` is, by segment, what became of its schema there,
-    ``facts`` what the batch did on the way; ``original`` reads production's schema as it was
-    before the batch. ``look`` is called with 0 before anything of it is applied, and with the
-    number of each segment but the last when that is in the copy. ``questions`` are what
-    production's rows are asked, once that is known, ``denied`` those that its role may not ask.
-    ``known`` is where it may be known that the last segment's result restores; ``dumping`` is its
-    dump, where it is not, and ``restoring`` the proof.
-    """
+    """The batch on the copy. ``changes`` is, by segment, what became of its schema there;
+    ``original`` reads production's schema as it was before the batch. ``look`` is called with 0
+    before anything of it is applied, and with the number of each segment but the last when that is
+    in the copy. ``questions`` are what production's rows are asked, once that is known, ``denied``
+    those that its role may not ask. ``known`` is where it may be known that the last result
+    restores; ``dumping`` is its dump, where it is not, and ``restoring`` the proof."""
 
     context: RunContext
     target: TwinTarget
     original: Callable[[], Fingerprint]
     look: Callable[[int], None] = lambda _: None
     changes: dict[int, SchemaChange] = field(default_factory=dict)
-    facts: dict[int, BatchFacts] = field(default_factory=dict)
     denied: tuple[Question, ...] = ()
     questions: tuple[Question | Unasked, ...] | None = None
     known: Callable[[], KnownRestores | None] = lambda: None
     dumping: Future[bytes] | None = None
     restoring: Future[BackupProof] | None = None
+    _facts: dict[int, Future[BatchFacts]] = field(default_factory=dict)
     _measurements: dict[int, Measurement] = field(default_factory=dict)
     _seconds: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     _batch: Batch | None = None
     _judging: LentConnection | None = None
     _original: Fingerprint | None = None
-    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=2))
+    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=3))
     _expected: dict[int, SchemaRecord] = field(default_factory=dict)
-    _rows_before: RowCatalog | None = None
+    _rows_before: Future[RowCatalog] | None = None
     _rows_after: Future[RowCatalog] | None = None
+
+    @property
+    def facts(self) -> dict[int, BatchFacts]:
+        """What the batch did on the way, by segment."""
+        return {number: told.result() for number, told in self._facts.items()}
 
     @property
     def role(self) -> str:
         """As whom the batch is applied."""
-        return self.target.connection.identity().user
+        return self.target.user
 
     @property
     def seconds(self) -> dict[int, float]:
@@ -150,31 +153,28 @@ class Rehearsal:
         transaction.prove()
         self.target.prove_history(transaction.connection)
         late = transaction.locks.take_new(transaction.connection)
-        moment = look_at(transaction.connection, measurement.history_schema)
         transaction.connection.execute("COMMIT")
         batch.committed()
         if after is not None:
             change = SchemaChange(before=before.without(f"role {RESTORER}"), after=after)
             self.changes[segment] = change
-            self.facts[segment] = measurement.facts(change, moment, late)
+            facts, beside = measurement.facts_seen, self.judging_beside
+            self._facts[segment] = self._worker.submit(facts, beside, change, late)
         if self.context.is_last(segment):
             self._restore(segment)
         else:
+            wait([self._facts[segment]])  # nothing of the next one is in it
             self.look(segment)
 
     def _measured(self, segment: int) -> Measurement:
         """What is gathered of a segment, begun before anything of it is applied."""
         if segment not in self._measurements:
-            ours, beside = self.context.config.history_schema, []
-            try:
-                if not self._measurements:
-                    beside = [self._worker.submit(self._read_rows)]
-                    self.look(0)
-                before = look_at(self.target.connection.get(), ours)
-            finally:
-                wait(beside)
-            for reading in beside:
-                self._rows_before = reading.result()
+            ours = self.context.config.history_schema
+            if not self._measurements:
+                self._rows_before = self._worker.submit(self._read_rows)
+                self.look(0)
+            before = look_at(self.target.connection.get(), ours)
+            wait(filter(None, [self._rows_before]))
             made = Measurement(segment=segment, before=before, history_schema=ours)
             self._measurements[segment] = made
         return self._measurements[segment]
@@ -202,7 +202,7 @@ class Rehearsal:
                 why="what rows can refuse is what the batch has changed on the copy",
                 fix="run the whole plan",
             )
-        return before, after.result()
+        return before.result(), after.result()
 
     def locks(self, segment: int) -> ForeseenLocks:
         """What the batch of a segment will lock, to be asked for before it is needed."""
@@ -282,7 +282,8 @@ class Rehearsal:
 
     def dumped(self) -> None:
         """Wait until whoever reads the result has let go of it: a check may lock what they hold."""
-        wait(list[Future[Any]](filter(None, (self.dumping, self._rows_after))))
+        beside = (self.dumping, self._rows_after, *self._facts.values())
+        wait(list[Future[Any]](filter(None, beside)))
 
     def _restore(self, segment: int) -> None:
         """Dump and read the result while checks read the catalog, restore it while all go on."""
@@ -292,8 +293,7 @@ class Rehearsal:
         self._rows_after = self._worker.submit(self._read_rows)
 
         def restored() -> BackupProof:
-            dump = dumping.result() if dumping else b""
-            proof = shown or twin.prove_restores(dump, expected)
+            proof = shown or twin.prove_restores(dumping.result() if dumping else b"", expected)
             return known.keep(proof) if known and not shown else proof
 
         self.restoring = self._worker.submit(restored)

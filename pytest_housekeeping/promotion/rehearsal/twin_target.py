@@ -46,7 +46,7 @@ class TwinTarget(PassingTarget):
     ) -> None:
         super().__init__(context, TargetConnection(self._connect))
         self._copy = copy
-        self._user = user
+        self.user = user
         self._rows = rows
         self._record = record
         self._schema: SchemaReader | None = None
@@ -64,7 +64,7 @@ class TwinTarget(PassingTarget):
         return twin
 
     def _connect(self) -> LentConnection:
-        return self.twin.connect(self._user, self._context.config.session)
+        return self.twin.connect(self.user, self._context.config.session)
 
     def before_file(self, connection: Connection, path: str) -> None:
         """No rollback file is tried here."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Mode, Verdict
 from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.production.group.proof import (
@@ -79,6 +81,12 @@ def proof_of_group(plan: Plan) -> GroupProof | None:
     return None if asks_else else proof
 
 
+def _shown(facts: BatchFacts) -> Future[BatchFacts]:
+    shown = Future[BatchFacts]()
+    shown.set_result(facts)
+    return shown
+
+
 def rehearsal_of_group(
     proof: GroupProof,
     context: RunContext,
@@ -93,7 +101,7 @@ def rehearsal_of_group(
         original=original,
         promoter=promoter,
         changes=dict(proof.changes),
-        facts=dict(proof.facts),
+        _facts={number: _shown(facts) for number, facts in proof.facts.items()},
         questions=proof.questions,
         _seconds=defaultdict(float, proof.seconds),
     )
