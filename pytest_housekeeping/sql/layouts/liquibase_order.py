@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,10 @@ import yaml
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.layouts.layout import Ground
 
+_SETTINGS = "liquibase.properties"
+_CHANGELOG_FILE = re.compile(
+    r"^(?:liquibase\.command\.)?changelog-?file[ \t]*[=:][ \t]*(\S+)", re.MULTILINE | re.IGNORECASE
+)
 _ENDINGS = (".xml", ".yaml", ".yml", ".json")
 _INCLUDE = frozenset(("file", "relativetochangelogfile", "errorifmissing"))
 _INCLUDE_ALL = frozenset(("path", "relativetochangelogfile", "errorifmissingorempty"))
@@ -71,7 +76,9 @@ def _order(ground: Ground) -> Order:
         found = list(_changelogs(ground, frozenset(here)))
     except _Unread as error:
         return Order(errors=(_refused(error),))
-    if len(found) > 1:
+    if len({each.files for each in found}) > 1:
+        found = list(_named(ground, found)) or found
+    if len({each.files for each in found}) > 1:
         return Order(errors=(_several(found),))
     if not found:
         return Order(paths=here)
@@ -97,6 +104,21 @@ def _changelogs(ground: Ground, here: frozenset[str]) -> Iterator[_Changelog]:
         if found:
             yield from (each for each, _ in found if each.path not in below)
             return
+        if not folder:
+            return
+        folder = posixpath.dirname(folder)
+
+
+def _named(ground: Ground, found: Sequence[_Changelog]) -> Iterator[_Changelog]:
+    """The one that Liquibase's own settings name, in the folder or above it."""
+    folder = ground.folder
+    while True:
+        path = posixpath.join(folder, _SETTINGS)
+        if ground.files.has(path):
+            text = ground.files.read(path).decode(errors="replace")
+            for said in _CHANGELOG_FILE.findall(text):
+                name = posixpath.normpath(said.removeprefix("classpath:").strip("/"))
+                yield from (each for each in found if f"/{each.path}".endswith(f"/{name}"))
         if not folder:
             return
         folder = posixpath.dirname(folder)
@@ -186,7 +208,7 @@ def _several(found: Sequence[_Changelog]) -> SqlFileError:
     return SqlFileError(
         f"several changelogs lead into the folder: {', '.join(each.path for each in found)}",
         why="each has an order of its own, and nobody can say which one production is migrated by",
-        fix='name the folder of the one that counts: migrations = "…" in [tool.housekeeping]',
+        fix=f"write into {_SETTINGS}, in the root, which one counts: changeLogFile={found[0].path}",
     )
 
 

@@ -232,13 +232,6 @@ def test_a_changelog_gives_the_order(tmp_path: Path, name: str, text: str) -> No
         ({"db/m.xml": XML.replace("/>\n</", "/>\n<changeSet/></")}, "db/m.xml has changeSet"),
         ({"db/m.yaml": f"{YAML}      context: dev\n"}, "says context of what it includes"),
         ({"db/m.yaml": "databaseChangeLog: [\n"}, "db/m.yaml cannot be read"),
-        (
-            {
-                f"db/{n}.json": '{"databaseChangeLog": [{"includeAll": {"path": "changes"}}]}'
-                for n in ("m", "n")
-            },
-            "several changelogs lead into the folder: db/m.json, db/n.json",
-        ),
     ],
 )
 def test_a_changelog_that_says_more_is_refused(
@@ -249,6 +242,24 @@ def test_a_changelog_that_says_more_is_refused(
         tmp_path, files | changelogs, settings='layout = "liquibase"\nmigrations = "db/changes"'
     )
     assert said in found.errors
+
+
+def test_of_two_changelogs_the_one_counts_that_the_settings_of_liquibase_name(
+    tmp_path: Path,
+) -> None:
+    text = f"{HEAD}--changeset a:1\nSELECT 1;"
+    files = {f"db/changes/{name}.sql": text for name in "abc"}
+    files["db/all.json"] = files["db/same.json"] = (
+        '{"databaseChangeLog": [{"includeAll": {"path": "changes"}}]}'
+    )
+    found = read_layout(tmp_path / "a", files)
+    assert found.paths() == ["a.sql#a:1", "b.sql#a:1", "c.sql#a:1"]
+    files["db/one.json"] = '{"databaseChangeLog": [{"include": {"file": "changes/b.sql"}}]}'
+    found = read_layout(tmp_path / "b", files)
+    assert "several changelogs lead into the folder: db/all.json, db/one.json" in found.errors
+    named = {"liquibase.properties": "url=x\nchangeLogFile: ./db/one.json\n"}
+    found = read_layout(tmp_path / "c", files | named)
+    assert found.paths() == ["b.sql#a:1"]
 
 
 def test_a_new_changeset_has_a_file_behind_all(tmp_path: Path) -> None:
