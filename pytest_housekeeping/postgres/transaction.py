@@ -23,10 +23,9 @@ from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Kind, Lock
 from pytest_housekeeping.postgres.connection import LentConnection, undone_if_refused
 from pytest_housekeeping.postgres.deferred import run_deferred
-from pytest_housekeeping.postgres.locks.budget import LockBudget
 from pytest_housekeeping.postgres.locks.promotion import held_by_another, lock_query
 from pytest_housekeeping.postgres.locks.relations import RelationLocks, read_relations
-from pytest_housekeeping.postgres.locks.requests import ForeseenLocks, LockRequests
+from pytest_housekeeping.postgres.locks.requests import ForeseenLocks, LockRequests, new_requests
 from pytest_housekeeping.postgres.server_messages import heard
 from pytest_housekeeping.postgres.session_state import (
     LOOK_FOR_CLIENT,
@@ -44,7 +43,6 @@ from pytest_housekeeping.postgres.session_state import (
 from pytest_housekeeping.postgres.simple_query import Sending, last_row, rows_written, send
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.identifiers import quoted
 
 # Who has begun which transaction, and what of the server bounds it.
 _BEGUN = (
@@ -53,6 +51,9 @@ _BEGUN = (
     " pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval))::int,"
     f" pg_catalog.current_setting('{LOOKS_FOR_ITS_CLIENT}') <> '0'"
 )
+_OF_TIME = ("statement_timeout", "idle_in_transaction_session_timeout")
+# Where that time is over, promote says so: what is short may end.
+_SHORTEST_MS = 100
 
 
 @dataclass(kw_only=True)
@@ -131,6 +132,16 @@ class Transaction:
         limits = local_settings(self.config, lock_ms=self.requests.in_force_ms)
         return "; ".join((PUT_BACK, limits, *([LOOK_FOR_CLIENT] * self.looks_for_client)))
 
+    def bounded(self, savepoint: str) -> str:
+        """The statement that begins a savepoint; where others wait, nothing in it may take longer
+        than they may be kept waiting yet."""
+        most = self.config.max_locks_held
+        if not (most and self.locks.strong):
+            return savepoint
+        left = max(_SHORTEST_MS, int(1000 * (most - self.locks.held_s)))
+        limits = (f"SET LOCAL {name} = '{left}ms'" for name in _OF_TIME)
+        return "; ".join((savepoint, *limits))
+
     def apply_in_thread(self, file: SqlFile, text: str) -> Applied:
         """The same in a thread that was not admitted to the connection yet."""
         self.connection.admit()
@@ -177,7 +188,10 @@ class Transaction:
                 fix="look for a check that commits, or for a lost connection",
             )
         asked = [first, *self.requests.limit(), "SELECT pg_catalog.pg_current_xact_id()::text"]
-        cursor = self.connection.execute("; ".join(asked))
+        try:
+            cursor = self.connection.execute("; ".join(asked))
+        except psycopg.Error as error:
+            raise self._ended(error) from None
         while cursor.nextset():
             pass
         row = cursor.fetchone()
@@ -188,6 +202,17 @@ class Transaction:
                 fix="look for a COMMIT or ROLLBACK in the tests and queries of the checks, and in"
                 " what they call, and take it out",
             )
+
+    def _ended(self, error: psycopg.Error) -> Exception:
+        """What has become of a transaction that cannot be asked."""
+        if not self.connection.closed:
+            return error
+        return ProofFailed(
+            f"the server has ended the session: {error.diag.message_primary or error}",
+            why="what was open in it is rolled back",
+            fix="a check that takes longer than others may be kept waiting (max_locks_held), or"
+            " than idle_timeout, is to be quicker, or the limit higher",
+        )
 
     def _refuse_other(self, file: SqlFile, xid: str) -> None:
         status = self.connection.info.transaction_status
@@ -268,30 +293,7 @@ def begin(
         user=row[1],
         search_path=row[2],
         locks=locks,
-        requests=_requests(connection, config, locks, foreseen, deadlock_ms=row[3]),
+        requests=new_requests(connection, config, locks, foreseen, deadlock_ms=row[3]),
         measured=measured,
         looks_for_client=row[4],
-    )
-
-
-def _requests(
-    connection: LentConnection,
-    config: Config,
-    relations: RelationLocks,
-    foreseen: ForeseenLocks | None,
-    *,
-    deadlock_ms: int,
-) -> LockRequests:
-    """What asks for the locks of a transaction that has just begun: of the tool's own tables too,
-    where others wait for what is foreseen."""
-    lock_ms = milliseconds(config.lock_timeout)
-    ours = f"{quoted(config.history_schema)}."
-    own = tuple(name for name in relations.relations.values() if name.startswith(ours))
-    return LockRequests(
-        connection=connection,
-        relations=relations,
-        budget=LockBudget.of(lock_ms, deadlock_ms, limited=foreseen is not None),
-        foreseen=foreseen or ForeseenLocks(),
-        in_force_ms=lock_ms,
-        own=own if foreseen is not None else (),
     )

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import ExecStatus
 
+from pytest_housekeeping.config import Config, milliseconds
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Lock
 from pytest_housekeeping.postgres.connection import LentConnection
@@ -22,6 +23,7 @@ from pytest_housekeeping.postgres.locks.relations import STRONG, RelationLocks
 from pytest_housekeeping.postgres.simple_query import exchanged
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.identifiers import quoted
 
 # Neither readers nor writers wait for it; autovacuum, index builds and whoever alters do:
 # https://www.postgresql.org/docs/16/explicit-locking.html#LOCKING-TABLES
@@ -198,6 +200,29 @@ class LockRequests:
             " true)"
         ).format(SMALLEST_MS, shared)
         return limits + [left] * (count - 1)
+
+
+def new_requests(
+    connection: LentConnection,
+    config: Config,
+    relations: RelationLocks,
+    foreseen: ForeseenLocks | None,
+    *,
+    deadlock_ms: int,
+) -> LockRequests:
+    """What asks for the locks of a transaction that has just begun: of the tool's own tables too,
+    where others wait for what is foreseen."""
+    lock_ms = milliseconds(config.lock_timeout)
+    ours = f"{quoted(config.history_schema)}."
+    own = tuple(name for name in relations.relations.values() if name.startswith(ours))
+    return LockRequests(
+        connection=connection,
+        relations=relations,
+        budget=LockBudget.of(lock_ms, deadlock_ms, limited=foreseen is not None),
+        foreseen=foreseen or ForeseenLocks(),
+        in_force_ms=lock_ms,
+        own=own if foreseen is not None else (),
+    )
 
 
 def _is_kept(lock: Lock) -> bool:

@@ -122,7 +122,7 @@ class Batch:
         if transaction.connection.info.transaction_status is not TransactionStatus.INTRANS:
             transaction.prove()
         savepoint = Savepoint()
-        transaction.connection.execute(savepoint.begin)
+        transaction.connection.execute(transaction.bounded(savepoint.begin))
         try:
             yield transaction.connection
         except BaseException:

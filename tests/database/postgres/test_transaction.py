@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
@@ -81,6 +84,25 @@ def test_a_lock_of_the_session_ends_with_the_file_that_took_it(
     apply(transaction, "SELECT pg_advisory_lock(77), pg_advisory_lock_shared(78)")
     assert len(before) == 1
     assert superuser.execute(held, mine).fetchall() == before
+
+
+def test_a_check_keeps_nobody_waiting_for_longer_than_is_allowed(
+    connection: LentConnection, settings: Config
+) -> None:
+    connection.execute("CREATE TABLE stood (a int)")
+    transaction = begin(connection, replace(settings, max_locks_held=0.2))
+    assert transaction.bounded("SAVEPOINT a") == "SAVEPOINT a"
+    apply(transaction, "ALTER TABLE stood ADD b int")
+    connection.execute(transaction.bounded("SAVEPOINT a"))
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        connection.execute("SELECT pg_sleep(9)")
+    transaction.prove(first="ROLLBACK TO SAVEPOINT a")
+    assert one(connection, "SHOW statement_timeout") == "15min"
+    connection.execute(transaction.bounded("SAVEPOINT b"))
+    time.sleep(0.3)
+    with pytest.raises(ProofFailed, match=r"ended the session: .*idle-in-transaction") as raised:
+        transaction.prove(first="ROLLBACK TO SAVEPOINT b")
+    assert "max_locks_held" in raised.value.fix
 
 
 def test_a_run_that_is_killed_in_a_long_statement_keeps_no_lock(

@@ -150,6 +150,19 @@ def test_when_it_is_given_up_nothing_is_held(batch_of: Maker, other: Other) -> N
     assert other.execute("SELECT 1 FROM pg_locks WHERE pid = %s", (mine,)).fetchall() == []
 
 
+def test_a_check_has_no_more_time_than_others_may_wait(batch_of: Maker, other: Other) -> None:
+    batch = batch_of({"0": "INSERT INTO held VALUES (1)", "1": ALTER})
+    batch.context.config = Config(root=Path.cwd(), max_locks_held=5.0)  # type: ignore[misc]
+    shown = "SHOW idle_in_transaction_session_timeout"
+    batch.apply(step("0"))
+    with batch.check_savepoint() as connection:
+        assert connection.execute(shown).fetchone() == ("5min",)
+    batch.apply(step("1"))
+    with batch.check_savepoint() as connection:
+        assert str(connection.execute(shown).fetchone()).endswith("ms',)")
+    assert batch.opened().connection.execute(shown).fetchone() == ("5min",)
+
+
 def test_what_no_attempt_changes_is_told_at_once(batch_of: Maker, other: Other) -> None:
     batch = batch_of({"1": "SELECT pg_advisory_lock(77); ALTER TABLE nowhere ADD b int"})
     with pytest.raises(SqlFailed, match="does not exist"):
