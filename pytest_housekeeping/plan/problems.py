@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, milliseconds
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind, Step
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.layouts.read import reading, text_of
 from pytest_housekeeping.sql.outside import done_at_once, reached_outside
+from pytest_housekeeping.sql.own_limits import limits_lifted
 from pytest_housekeeping.sql.own_schema import own_schema_problems
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import digest, place
@@ -34,6 +35,14 @@ _AT_ONCE_WHY = (
     "everybody sees it before COMMIT, and where the batch is rolled back it stays all the same"
 )
 _AT_ONCE_FIX = "take it out of the file, to a step before or behind the promotion"
+_LIMIT_WHY = (
+    "to the end of the file it goes before the limit of the batch: while it waits for a lock that"
+    " was not had before, everybody waits who needs what the batch has locked"
+)
+_LIMIT_FIX = (
+    "take it out of the file: each statement has lock_timeout and statement_timeout of"
+    " [tool.housekeeping]"
+)
 _RESTART = (
     "ALTER SEQUENCE ... RESTART WITH ..., which belongs to the transaction; with a number that is"
     " worked out, by EXECUTE in a DO block"
@@ -60,6 +69,12 @@ def own_schema_named(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Prob
                 yield file, problem
 
 
+def warnings_of(config: Config, plan: Plan) -> Iterable[tuple[str, SqlFile, Problem]]:
+    """What a file may do, and somebody else may have to pay for; and the rule that says so."""
+    yield from reaching_out(config, plan)
+    yield from limits_of_their_own(config, plan)
+
+
 def reaching_out(config: Config, plan: Plan) -> Iterable[tuple[str, SqlFile, Problem]]:
     """Where a file does what no rollback takes back, and the rule that says so: beyond the
     database, or, but for seeds, which are for a throwaway one, in it."""
@@ -71,6 +86,18 @@ def reaching_out(config: Config, plan: Plan) -> Iterable[tuple[str, SqlFile, Pro
         for offset, what in done_at_once(text) if file.kind is not Kind.SEED else ():
             fix = _RESTART if what == "setval" else _AT_ONCE_FIX
             yield "stays-behind", file, Problem.at(text, offset, f"{what}()", _AT_ONCE_WHY, fix)
+
+
+def limits_of_their_own(config: Config, plan: Plan) -> Iterable[tuple[str, SqlFile, Problem]]:
+    """Where a file that others wait for lifts the limits of the batch."""
+    limits = {
+        "lock_timeout": milliseconds(config.lock_timeout),
+        "statement_timeout": milliseconds(config.statement_timeout),
+    }
+    for file in plan.files:
+        text = "" if file.kind is Kind.SEED else _text(config, plan, file.path)
+        for offset, what in limits_lifted(text, limits):
+            yield "limit-lifted", file, Problem.at(text, offset, what, _LIMIT_WHY, _LIMIT_FIX)
 
 
 def _early_values(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem]]:

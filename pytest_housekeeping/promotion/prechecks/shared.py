@@ -10,7 +10,7 @@ from pytest_housekeeping.evidence import SourceFacts
 from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verdict
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.plan.problems import own_schema_named, problems_of, reaching_out
+from pytest_housekeeping.plan.problems import own_schema_named, problems_of, warnings_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.session import overridden, replication_role
 from pytest_housekeeping.promotion.context import RunContext
@@ -44,7 +44,7 @@ def files(context: RunContext) -> Judgement:
         place, shown = _place(context, file, problem)
         found = f"{problem.found}\n  why: {problem.why}{shown}"
         findings.append(error("sql-file", place, found, problem.fix))
-    findings += [*_not_run(context), *_reaching_out(context)]
+    findings += [*_not_run(context), *_by_line(context)]
     pending = sum(len(segment.files) for segment in plan.segments)
     verdict = Verdict(examined=len(plan.files) + len(plan.past), findings=tuple(findings))
     said = f"{pending} pending, {len(plan.past)} applied before"
@@ -82,9 +82,9 @@ def _not_run(context: RunContext) -> Iterator[Finding]:
             yield Finding(rule="sql-file", level=Level.NOTICE, object=place, detail=said)
 
 
-def _reaching_out(context: RunContext) -> Iterator[Finding]:
+def _by_line(context: RunContext) -> Iterator[Finding]:
     level = Level.WARNING
-    for rule, file, each in reaching_out(context.config, context.plan):
+    for rule, file, each in warnings_of(context.config, context.plan):
         place, said = _place(context, file, each)[0], f"{each.found}: {each.why}"
         yield Finding(rule=rule, level=level, object=place, detail=said, fix=each.fix)
 

@@ -17,6 +17,7 @@ from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.problems import (
     header_for_new_value,
+    limits_of_their_own,
     own_schema_named,
     problems_of,
     reaching_out,
@@ -421,6 +422,26 @@ def test_what_no_rollback_takes_back_is_told(
     assert fix in problem.fix
     write(config.root, {"sql/migrations/0003_c.sql": "ALTER SEQUENCE s RESTART WITH 7;"})
     assert "stays-behind" not in [rule for rule, *_ in reaching_out(config, plan(config))]
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("SET lock_timeout = 0", "lock_timeout = none"),
+        ("SET LOCAL lock_timeout TO '10min'", "lock_timeout = 600000 ms"),
+        ("RESET statement_timeout", "statement_timeout = none"),
+        ("SET statement_timeout = '1 day'", "statement_timeout = none"),
+        ("SET lock_timeout = '500ms'", ""),
+        ("SET LOCAL lock_timeout = 200", ""),
+        ("SELECT 'SET lock_timeout = 0'", ""),
+    ],
+)
+def test_a_limit_that_a_file_lifts_is_told(config: Config, statement: str, found: str) -> None:
+    text = f"SELECT 1;\n{statement};\n"
+    write(config.root, {"sql/seeds/w.sql": text, "sql/migrations/0003_c.sql": text})
+    told = list(limits_of_their_own(config, plan(config)))
+    assert [each[2].found for each in told] == ([found] if found else [])
+    assert all((file.name, problem.line) == ("0003_c.sql", 2) for _, file, problem in told)
 
 
 def test_the_locks_are_those_of_the_largest_segment_and_the_seeds(config: Config) -> None:
