@@ -194,6 +194,17 @@ def test_audits_of_earlier_versions_name_no_report_and_that_is_said(
     assert "2 files" in proof.findings[0].detail
 
 
+def test_a_file_that_an_audit_names_and_nobody_has_committed_is_missing(
+    repository: Repository,
+) -> None:
+    ((audit, files),) = chained(Mode.PROD)
+    (report,) = [path for path in files if path.endswith(".html")]
+    del files[report]
+    on_main(repository, (audit, files))
+    (fault,) = prove_evidence(repository).faults
+    assert (fault.rule, fault.object) == ("evidence-missing", report)
+
+
 @pytest.mark.parametrize(
     ("name", "level"),
     [("note.txt", Level.WARNING), ("prod_schema_before_20990101T000000Z.sql", Level.ERROR)],

@@ -197,6 +197,18 @@ def test_one_that_no_commit_tells_of_is_missed_by_the_next(repository: Repositor
     assert ("fleet-missing", record_of(second)) in faults(repository)
 
 
+def test_two_records_of_one_run_are_told(repository: Repository) -> None:
+    files, _, _ = wave(0, None)
+    path = record_of(files)
+    put(repository, files)
+    commit_all(repository.root, "evidence")
+    git(repository.root, "checkout", "-q", "-b", "housekeeping/audit/tenants", "HEAD~1")
+    put(repository, {**files, path: sealed_again(files[path])})
+    commit_all(repository.root, "evidence")
+    git(repository.root, "checkout", "-q", "main")
+    assert ("fleet-twice", path) in faults(repository)
+
+
 @pytest.mark.parametrize("change", [audit_sealed_again, None])
 def test_an_audit_that_is_not_the_one_that_the_record_names(
     repository: Repository, change: Callable[[bytes], bytes] | None
