@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -75,8 +75,7 @@ def make_audit(
     document = fields.start_fields(facts)
     document["run"] |= {
         "outcome": outcome.value,
-        "finished_at": finished_at.astimezone(UTC).isoformat(),
-        "duration_s": fields.rounded_s((finished_at - facts.run.started_at).total_seconds()),
+        **fields.end_fields(facts.run.started_at, finished_at),
         "message": message,
         "locks_held_s": fields.rounded_s(locks_held_s),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.bound import Bound
@@ -204,6 +204,15 @@ def with_skipped_steps(
         if step["id"] not in known
     ]
     return sorted([*steps, *missing], key=lambda step: position.get(step["id"], len(plan)))
+
+
+def end_fields(began: datetime, ended: datetime) -> dict[str, Any]:
+    """When a run ended, and what it took; a clock may go back while it lasts."""
+    ended = max(began, ended)
+    return {
+        "finished_at": ended.astimezone(UTC).isoformat(),
+        "duration_s": rounded_s((ended - began).total_seconds()),
+    }
 
 
 def rounded_s(seconds: float) -> float:

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_housekeeping.evidence.fields import rounded_s
+from pytest_housekeeping.evidence.fields import end_fields
 from pytest_housekeeping.evidence.leftovers import Event, SentTo, read_events, unreadable
 from pytest_housekeeping.model import Kind, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.steps import SCHEMA
@@ -60,13 +60,12 @@ def _audit(start: Event, events: list[Event], ask: AskServer | None, *, damaged:
     events += _late_answer(events, ask)
     plan = start["plan"]
     outcome, message = _outcome(events, plan, damaged=damaged)
-    last = events[-1]["at"] if events else start["at"]
     begun = datetime.fromisoformat(start["run"]["started_at"])
+    last = datetime.fromisoformat(events[-1]["at"] if events else start["at"])
     run = {
         **start["run"],
         "outcome": outcome.value,
-        "finished_at": last,
-        "duration_s": max(0.0, rounded_s((datetime.fromisoformat(last) - begun).total_seconds())),
+        **end_fields(begun, last),
         "message": f"{_how_it_ended(events)} {message}".rstrip(),
     }
     ended = _named(events, "ended")

@@ -75,7 +75,7 @@ def record_of(waves: Waves) -> FleetRecord:
         id=waves.id,
         shard=work.shard,
         started_at=waves.started_at,
-        finished_at=datetime.now(UTC),
+        finished_at=max(datetime.now(UTC), waves.started_at),
         tool_version=__version__,
         actor=facts.actor,
         ci_url=facts.ci_url,

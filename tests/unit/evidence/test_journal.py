@@ -149,6 +149,8 @@ def test_the_recovered_audit_is_true(
 ) -> None:
     record = recover(killed(tmp_path, play, segments=segments))
     assert record.run.outcome == outcome
+    # The run of these tests begins in a year that has not come: its clock has gone back since.
+    assert record.run.finished_at >= record.run.started_at
     assert said in record.run.message
     assert record.run.message.startswith("The run ended without writing its record")
     assert digest(record) == record.chain.digest
@@ -237,7 +239,7 @@ def test_the_step_behind_a_commit_says_what_was_seen(
     assert said[look.id] is (looked or Outcome.FAILED)
     assert said["after::schema[2/2]"] is Outcome.SKIPPED
     # The clock of the samples is ahead of the journal's.
-    assert [each.detail for each in own_plan_faults(record)] == ["it ended before it began"]
+    assert own_plan_faults(record) == ()
 
 
 def test_only_what_had_begun_and_not_ended_was_running(tmp_path: Path) -> None:

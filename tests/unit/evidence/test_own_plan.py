@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -58,6 +59,21 @@ def test_what_runs_behind_the_commit_does_not_count() -> None:
         target=TARGET,
     )
     assert own_plan_faults(audit) == ()
+
+
+def test_a_clock_that_goes_back_while_a_run_lasts_leaves_a_record_that_is_whole() -> None:
+    known = facts()
+    from pytest_housekeeping.evidence.audit import make_audit
+
+    audit = make_audit(
+        known,
+        outcome=RunOutcome.PROMOTED,
+        finished_at=known.run.started_at - timedelta(minutes=1),
+        results=[*map(passed, steps())],
+        target=TARGET,
+    )
+    assert audit.run.finished_at == known.run.started_at
+    assert not [each for each in own_plan_faults(audit) if "began" in each.detail]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.SKIPPED])
