@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 from typing import TypeAlias
 
 from pytest_housekeeping.postgres.connection import Connection
@@ -51,8 +53,13 @@ def searched_once(
     first = " UNION ALL ".join([*map(_first, CATALOGS), f"{_SNAPSHOT}, NULL"])
     asked = first.replace("$1", f"'{horizon}'::xid")
     rows, names = results(connection, [asked, _NAMES])
-    settled = {name: dict(_by_key(words or "")) for name, _, _, words in rows if name}
-    return _found((row[:3] for row in rows), names, written={}), settled
+    found = _found((row[:3] for row in rows), names, written={})
+    settled = {}
+    for name, _, _, words in rows:
+        if name:
+            told, young = dict(_by_key(words or "")), {*_keys(found.rows[name][1])}
+            settled[name] = {key: of for key, of in told.items() if key not in young}
+    return found, settled
 
 
 def searched_alone(
@@ -109,9 +116,15 @@ def _found(rows: Iterable[Row], names: Iterable[Row], *, written: Mapping[str, W
         if not name:
             snapshot = words
             continue
-        found[name] = total or 0, frozenset(words.split()) if words else frozenset()
+        young = frozenset(words.split()) if words else frozenset[str]()
+        found[name] = reduce(xor, _keys(young), total or 0), young
     named = {(catalog, oid): name for catalog, oid, name in names}
     return Found(rows=found, snapshot=snapshot, names=named, written=written)
+
+
+def _keys(words: Iterable[str]) -> Iterator[int]:
+    """The hashes of the keys of young rows."""
+    return (int(word.partition(":")[0]) for word in words)
 
 
 def listed(
@@ -141,14 +154,15 @@ WHERE pg_catalog.current_setting('track_counts')::pg_catalog.bool"""
 
 
 def _search(catalog: Catalog) -> str:
-    """One row: the sum of the keys of the settled rows, and the young rows as words."""
+    """One row: the sum of the keys of all rows, and the young rows as words. Without their keys it
+    is the sum of the settled ones (`_found`): to look at each row once takes the less."""
     young, key = "age(xmin) <= age($1)", catalog.key or "0::int8"
     word = f"concat_ws(':', {key}, ctid, xmin, {catalog.object}, {catalog.owner})"
     of = f"FROM pg_catalog.{catalog.name} WHERE"
     if not catalog.key:
         return f"SELECT '{catalog.name}', 0::int8, string_agg({word}, ' ') {of} {young}"
     return (
-        f"SELECT '{catalog.name}', bit_xor({key}) FILTER (WHERE NOT {young}),"
+        f"SELECT '{catalog.name}', bit_xor({key}),"
         f" string_agg({word}, ' ') FILTER (WHERE {young}) {of} {catalog.where}"
     )
 
@@ -169,11 +183,11 @@ def _of_users(catalog: Catalog) -> tuple[str, str]:
 
 
 def _first(catalog: Catalog) -> str:
-    """One row: as `_search` has it, and what the settled rows tell."""
+    """One row: as `_search` has it, and what the settled rows tell, and young ones too."""
     told, source = "NULL", f" FROM pg_catalog.{catalog.name} WHERE"
     if catalog.key:
         word, which = _of_users(catalog)
-        told = f"string_agg({word}, ' ') FILTER (WHERE {which} AND age(xmin) > age($1))"
+        told = f"string_agg({word}, ' ') FILTER (WHERE {which})"
     return _search(catalog).replace(source, f", {told}{source}", 1)
 
 
