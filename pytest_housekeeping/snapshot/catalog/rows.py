@@ -139,15 +139,16 @@ def changed_rows(
         found = searched_alone(connection, base.horizon, base.written, catalogs)
     else:
         found = searched(connection, base.horizon)
+    others = {name: row for name, row in found.rows.items() if row != _seen(base.catalogs[name])}
     unexpected = [
         _BY_NAME[name]
-        for name, (total, young) in found.rows.items()
+        for name, (total, young) in others.items()
         if total != _expected(base.catalogs[name], young)
     ]
     settled = listed(connection, unexpected, base.horizon)
     now = {
         name: _now(base.catalogs[name], total, young, settled.get(name))
-        for name, (total, young) in found.rows.items()
+        for name, (total, young) in others.items()
     }
     objects: dict[Address, bool] = {}
     for name, rows in now.items():
@@ -170,6 +171,11 @@ def changed_rows(
 
 def _untouched(before: Mapping[str, Written], now: Mapping[str, Written]) -> frozenset[str]:
     return frozenset(name for name, count in before.items() if now.get(name) == count)
+
+
+def _seen(was: CatalogRows) -> tuple[int, frozenset[str]]:
+    """As a search would tell of it, if nothing has changed."""
+    return was.total, was.young
 
 
 def _replaced(was: CatalogRows, young: frozenset[str]) -> set[int]:

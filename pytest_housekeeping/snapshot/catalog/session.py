@@ -67,17 +67,21 @@ def reading(
     *,
     planning: str = OF_EVERYTHING,
     prepared: Mapping[str, str] | None = None,
+    ahead: bool = False,
 ) -> Found:
     """What ``read`` finds with the settings of a reading; nothing stays changed.
 
     Outside a transaction it reads in one of its own. It is called again for some seconds while
     somebody drops or holds what is being read. The statements ``prepared``, by their names, stay
-    so in the session. Raises SnapshotError when the catalog cannot be read.
+    so in the session: made where it turns out that they lack, or ``ahead``, where they are known
+    to. Raises SnapshotError when the catalog cannot be read.
     """
     started, has_prepared = monotonic(), False
     while True:
         try:
             with _inside_transaction(connection), _with_settings(connection, planning):
+                if ahead and prepared:
+                    _prepare_lacking(connection, prepared)
                 return read()
         except psycopg.errors.InvalidSqlStatementName as error:
             # That the session lacks them is no waiting for anybody; preparing once is enough.
@@ -177,16 +181,20 @@ def _with_settings(connection: Connection, planning: str) -> Iterator[None]:
 def _prepare(connection: Connection, planning: str, statements: Mapping[str, str]) -> None:
     """Prepare what the session lacks: a file may have said DEALLOCATE ALL."""
     with _inside_transaction(connection), _with_settings(connection, planning):
-        row = connection.execute(_PREPARED).fetchone()
-        known, may_loop = row or ([], False)
-        missing = [statements[name] for name in sorted(statements.keys() - set(known))]
-        if may_loop and len(missing) > _FEW:
-            # Of each its own text is kept, not that of all, which would be copied for each of them
-            # whenever somebody looks at pg_prepared_statements. Of few that costs less than a loop.
-            loop = _EACH.format(texts=sql.Literal(missing).as_string(connection))
-            connection.execute(f"DO {sql.Literal(loop).as_string(connection)}".encode())
-        else:
-            connection.execute(";".join(missing).encode())
+        _prepare_lacking(connection, statements)
+
+
+def _prepare_lacking(connection: Connection, statements: Mapping[str, str]) -> None:
+    row = connection.execute(_PREPARED).fetchone()
+    known, may_loop = row or ([], False)
+    missing = [statements[name] for name in sorted(statements.keys() - set(known))]
+    if may_loop and len(missing) > _FEW:
+        # Of each its own text is kept, not that of all, which would be copied for each of them
+        # whenever somebody looks at pg_prepared_statements. Of few that costs less than a loop.
+        loop = _EACH.format(texts=sql.Literal(missing).as_string(connection))
+        connection.execute(f"DO {sql.Literal(loop).as_string(connection)}".encode())
+    else:
+        connection.execute(";".join(missing).encode())
 
 
 _PREPARED = """

@@ -37,7 +37,8 @@ def group_schema(schema: Fingerprint, database: str, target: Target) -> str:
     name = re.compile(rf"(?<![\w.]){re.escape(database)}(?![\w.])")
 
     def plain(entry: SchemaObject) -> SchemaObject:
-        if not f"{entry.name} ".startswith(_AROUND):
+        told = database in entry.name or database in entry.text
+        if not told or not f"{entry.name} ".startswith(_AROUND):
             return entry
         return replace(entry, name=name.sub("?", entry.name), text=name.sub("?", entry.text))
 

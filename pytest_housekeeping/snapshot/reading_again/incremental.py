@@ -180,10 +180,12 @@ def plan_ahead(
 
     def plan() -> None:
         concerned_by(connection, {}, at_most=1)
-        answered(connection, few, {}, there)
+        # What is always asked the next reading plans, which follows where the rest is known.
+        asked = [each for each in few if known is None or ALWAYS not in each.query.asked]
+        answered(connection, asked, {}, there)
 
-    planned = prepared(tuple(few), confined=True)
-    reading(connection, plan, planning=OF_FEW, prepared={**_OWN, **planned})
+    lacking = {**_OWN, **prepared(tuple(few), confined=True)}
+    reading(connection, plan, planning=OF_FEW, prepared=lacking, ahead=True)
 
 
 _OWN = {**catalog_search.PREPARED, **dependants.PREPARED}
