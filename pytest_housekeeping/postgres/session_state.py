@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import psycopg
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, milliseconds
 from pytest_housekeeping.postgres.connection import KEEPALIVES, Connection
 
 STATE = """
@@ -119,6 +119,16 @@ def local_settings(config: Config, *, lock_ms: int | None = None) -> str:
     """
     lock_timeout = config.lock_timeout if lock_ms is None else f"{lock_ms}ms"
     return _limits(lock_timeout, config.statement_timeout, config.idle_timeout)
+
+
+def no_longer_than(config: Config, most_ms: int) -> str:
+    """SET LOCAL of the limits of time, where neither a statement nor a pause may take longer."""
+    given = (config.statement_timeout, config.idle_timeout)
+    query, idle = (min(most_ms, milliseconds(each) or most_ms) for each in given)
+    return (
+        f"SET LOCAL statement_timeout = '{query}ms';"
+        f" SET LOCAL idle_in_transaction_session_timeout = '{idle}ms'"
+    )
 
 
 @lru_cache(maxsize=16)

@@ -38,6 +38,7 @@ from pytest_housekeeping.postgres.session_state import (
     STATE_WITH_SETTINGS,
     SessionState,
     local_settings,
+    no_longer_than,
     read_settings,
 )
 from pytest_housekeeping.postgres.simple_query import Sending, last_row, rows_written, send
@@ -51,7 +52,6 @@ _BEGUN = (
     " pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval))::int,"
     f" pg_catalog.current_setting('{LOOKS_FOR_ITS_CLIENT}') <> '0'"
 )
-_OF_TIME = ("statement_timeout", "idle_in_transaction_session_timeout")
 # Where that time is over, promote says so: what is short may end.
 _SHORTEST_MS = 100
 
@@ -139,8 +139,7 @@ class Transaction:
         if not (most and self.locks.strong):
             return savepoint
         left = max(_SHORTEST_MS, int(1000 * (most - self.locks.held_s)))
-        limits = (f"SET LOCAL {name} = '{left}ms'" for name in _OF_TIME)
-        return "; ".join((savepoint, *limits))
+        return f"{savepoint}; {no_longer_than(self.config, left)}"
 
     def apply_in_thread(self, file: SqlFile, text: str) -> Applied:
         """The same in a thread that was not admitted to the connection yet."""

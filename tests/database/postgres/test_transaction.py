@@ -105,6 +105,18 @@ def test_a_check_keeps_nobody_waiting_for_longer_than_is_allowed(
     assert "max_locks_held" in raised.value.fix
 
 
+def test_what_others_may_wait_makes_no_limit_longer(
+    connection: LentConnection, settings: Config
+) -> None:
+    connection.execute("CREATE TABLE stood (a int)")
+    short = replace(settings, max_locks_held=60, statement_timeout="2s", idle_timeout="0s")
+    transaction = begin(connection, short)
+    apply(transaction, "ALTER TABLE stood ADD b int")
+    connection.execute(transaction.bounded("SAVEPOINT a"))
+    assert one(connection, "SHOW statement_timeout") == "2s"
+    assert str(one(connection, "SHOW idle_in_transaction_session_timeout")).endswith("ms")
+
+
 def test_a_run_that_is_killed_in_a_long_statement_keeps_no_lock(
     transaction: Transaction, superuser: LentConnection
 ) -> None:
