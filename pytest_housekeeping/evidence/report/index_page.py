@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.display import visible
-from pytest_housekeeping.evidence.report.templates import own_text, template
+from pytest_housekeeping.evidence.report.templates import markup, own_text, template
 from pytest_housekeeping.evidence.report.wording import outcome_word
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _data(shown: Sequence[_Shown], schemas: SchemaTexts, *, large: bool) -> str:
         ],
     }
     text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
-    return own_markup(text.replace("&", r"\u0026").replace("<", r"\u003c"))
+    return markup(text.replace("&", r"\u0026").replace("<", r"\u003c"))
 
 
 def _verb(*, found: bool) -> str:
@@ -137,10 +137,3 @@ def _verb(*, found: bool) -> str:
 
 def _searched(values: Sequence[str]) -> str:
     return visible("\n".join(values)).lower()
-
-
-def own_markup(text: str) -> str:
-    """Text in which nothing is left that a browser would take for markup."""
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704 - see _data

@@ -38,7 +38,8 @@ def escaped(text: str) -> str:
 
 
 def markup(html: str) -> str:
-    """HTML whose texts have been through ``escaped``, which a template takes as it is."""
+    """Text in which nothing is left that a browser would take for markup but what is meant as that;
+    a template takes it as it is."""
     from markupsafe import Markup
 
     return Markup(html)  # noqa: S704
