@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.errors import MisuseError, named
 from pytest_housekeeping.sql.changesets import is_formatted
 from pytest_housekeeping.sql.layouts.atlas import SUM as ATLAS_SUM
 from pytest_housekeeping.sql.layouts.drizzle import JOURNAL, SNAPSHOT
@@ -18,6 +18,7 @@ from pytest_housekeeping.sql.layouts.own import number_of
 from pytest_housekeeping.sql.layouts.tern import CONF as TERN_CONF
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
+_SHOWN = 6
 # Nobody keeps the migrations of the project itself in these.
 _ELSEWHERE = frozenset(
     [
@@ -96,6 +97,23 @@ def found_layouts(files: ProjectFiles) -> tuple[FoundLayout, ...]:
     return tuple(each for each in merged if each.layout != "own" or each.folder not in tools)
 
 
+def _several(tools: Sequence[FoundLayout]) -> MisuseError:
+    said = [f"{each.layout} in {each.folder or '.'} ({each.mark})" for each in tools]
+    if len({each.layout for each in tools}) > 1:
+        return MisuseError(
+            f"more than one tool keeps migrations here: {named(said, _SHOWN)}",
+            why="each reads files in another way and order, and nobody can say which one counts",
+            fix='under [tool.housekeeping]: layout = "…" and migrations = "…", the folder; of two'
+            " tools' files in one folder, move one's away",
+        )
+    return MisuseError(
+        f"migrations are in more than one folder here: {named(said, _SHOWN)}",
+        why="each may be the history of a database of its own, and nobody can say which one counts",
+        fix='under [tool.housekeeping]: migrations = "…", the folder; where all of them are one'
+        " history, put the files into one folder, in the order in which they run",
+    )
+
+
 def layouts_in(files: ProjectFiles, path: str) -> tuple[FoundLayout, ...]:
     """The tools whose marks are in one folder."""
     top = files.root / path
@@ -110,13 +128,7 @@ def the_one(found: Iterable[FoundLayout]) -> FoundLayout | None:
     candidates = list(found)
     tools = _for_postgresql([e for e in candidates if e.layout != "own"] or candidates)
     if len(tools) > 1:
-        said = "; ".join(f"{each.layout} in {each.folder or '.'} ({each.mark})" for each in tools)
-        raise MisuseError(
-            f"more than one tool keeps migrations here: {said}",
-            why="each reads files in another way and order, and nobody can say which one counts",
-            fix='under [tool.housekeeping]: layout = "…" and migrations = "…", the folder; of two'
-            " tools' files in one folder, move one's away",
-        )
+        raise _several(tools)
     return tools[0] if tools else None
 
 
