@@ -36,6 +36,11 @@ _PRIVILEGED = re.compile(
 )
 # As 16 says it, and as 15 does.
 _MEMBER = re.compile(r'must be (?:able to SET ROLE|member of role) "((?:[^"]|"")+)"')
+# Who gets an object has to have this right, whoever gives it to him.
+_GIVEN = re.compile(
+    r'permission denied for schema "?([^"\s]+).*?^>.*?\bOWNER\s+TO\s+("(?:[^"]|"")+"|\w+)',
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
 _ROLES: LiteralString = "SELECT rolname::text FROM pg_catalog.pg_roles"
 
 
@@ -78,6 +83,17 @@ def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None
     if superuser_alone(error):
         return _beyond_the_migrator(
             error, config, "a superuser alone may do this, and {migrator} is none", ""
+        )
+    if given := _GIVEN.search(error.found):
+        schema, role = quoted(given[1]), given[2]
+        return _beyond_the_migrator(
+            error,
+            config,
+            f"{role}, who gets it, may make nothing in the schema {schema}, and {{migrator}} is no"
+            " superuser, of whom that is not asked",
+            f"where {role} may in production: GRANT CREATE ON SCHEMA {schema} TO {role}; in"
+            f" {config.sql}/bootstrap/roles.sql, behind the line that makes the role (CREATE ROLE"
+            f" {role}; GRANT {role} TO {quoted(config.migrator)};); otherwise, ",
         )
     if _lacks_a_right(error):
         return _beyond_the_migrator(

@@ -137,14 +137,14 @@ def out_of_path(error: SqlFailed) -> str:
 
 def path_of(sources: ProjectFiles, error: SqlFailed) -> list[str]:
     """The schemas in the search_path that a file has set above the line at which something was not
-    found, or no schema to make it in; none for another error."""
+    found, or no schema to make it in, without those that the server has; none for another error."""
     path, line, _ = (*error.found.split(":", 2), "", "")[:3]
     if error.sqlstate not in _NOT_THERE or not line.isdecimal() or not sources.has(path):
         return []
     above = sources.read(path).decode(errors="replace").splitlines()[: int(line)]
     said = _PATH_SET.findall("\n".join(above))
     names = (each.strip().strip("'\"") for each in said[-1].split(",")) if said else ()
-    return [each for each in names if each.isidentifier()]
+    return [each for each in names if each.isidentifier() and not each.startswith("pg_")]
 
 
 # No schema to make it in, no such table, type or function.

@@ -100,6 +100,14 @@ def test_all_roles_that_the_files_name_and_the_server_lacks_are_told_at_once(
     assert "sql/bootstrap/roles.sql" in told.fix
     member = SqlFailed('a.sql:1:1: must be able to SET ROLE "postgres" (SQLSTATE 42501)')
     assert "GRANT postgres TO hk_migrator;" in advised(member, "embedded", config, database).fix
+    given = SqlFailed(
+        "a.sql:2:1: permission denied for schema public (SQLSTATE 42501)\n"
+        ">    2 | ALTER TABLE t OWNER TO owner_of_it;\n       | ^",
+        sqlstate="42501",
+    )
+    told = advised(given, "embedded", config, database)
+    assert told.why.startswith("owner_of_it, who gets it, may make nothing in the schema public")
+    assert "GRANT CREATE ON SCHEMA public TO owner_of_it; in sql/bootstrap/roles.sql" in told.fix
     for said in (
         'permission denied to create event trigger "a"',
         'permission denied: "RI_ConstraintTrigger_c_18299" is a system trigger',

@@ -10,7 +10,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.promotion.init.chosen_settings import chosen_for
 from pytest_housekeeping.promotion.init.green import refusal_of
-from pytest_housekeeping.promotion.init.needed import Needed
+from pytest_housekeeping.promotion.init.needed import Needed, path_of
 from pytest_housekeeping.promotion.init.needed_version import needed_version
 from pytest_housekeeping.sql.named_extensions import extension_schemas
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -144,3 +144,9 @@ def test_a_refusal_says_what_failed_where_nothing_else_does() -> None:
     step = {"outcome": "failed", "message": "a.sql:1:1: permission denied"}
     audit = {"run": {"message": ""}, "findings": [], "steps": [step, {"outcome": "passed"}]}
     assert refusal_of(audit).found == "staging was refused:\na.sql:1:1: permission denied"
+
+
+def test_schemas_of_a_search_path_that_the_server_has_are_not_made(tmp_path: Path) -> None:
+    write(tmp_path, {"a.sql": "SET search_path = shop, pg_catalog;\nSELECT nowhere();"})
+    error = SqlFailed("a.sql:2:8: function nowhere() does not exist", sqlstate="42883")
+    assert path_of(ProjectFiles(tmp_path), error) == ["shop"]
