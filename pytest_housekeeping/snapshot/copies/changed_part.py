@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from pytest_housekeeping.snapshot.dumps.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
@@ -156,7 +157,8 @@ def _naming(words: AbstractSet[str], entries: Iterable[_Entry]) -> Iterator[_Ent
 
 def changed_part(before: bytes, after: bytes) -> ChangedPart | None:
     """What of ``after`` to restore, where ``before`` was restored; None where that is all of it."""
-    (head, old), (new_head, new) = _read(before), _read(after)
+    read: _Known = {}
+    (head, old), (new_head, new) = _read(before, read), _read(after, read)
     was, now = set(old), set(new)
     if head != new_head or len(was) < len(old) or len(now) < len(new):
         return None
@@ -252,15 +254,21 @@ def _told_of(concerned: Iterable[_Entry], new: Sequence[_Entry]) -> set[_Entry]:
     }
 
 
-def _read(dump: bytes) -> tuple[str, list[_Entry]]:
+# By what is read of an entry: most stand in both dumps.
+_Known: TypeAlias = dict[tuple[str, str], _Entry]
+
+
+def _read(dump: bytes, known: _Known) -> tuple[str, list[_Entry]]:
     """What a dump begins with, and its objects in their order."""
     text = _END.sub("", without_restriction(dump).decode(errors=_FOREIGN))
     marks = list(_HEADER.finditer(text))
     ends = [mark.start() for mark in marks] + [len(text)]
-    return text[: ends[0]], list(_entries(text, marks, ends[1:]))
+    return text[: ends[0]], list(_entries(text, marks, ends[1:], known))
 
 
-def _entries(text: str, marks: Sequence[re.Match[str]], ends: Sequence[int]) -> Iterator[_Entry]:
+def _entries(
+    text: str, marks: Sequence[re.Match[str]], ends: Sequence[int], known: _Known
+) -> Iterator[_Entry]:
     settings: dict[str, str] = {}
     for mark, end in zip(marks, ends, strict=True):
         made_with = "".join(settings.values())
@@ -268,4 +276,8 @@ def _entries(text: str, marks: Sequence[re.Match[str]], ends: Sequence[int]) -> 
         while _MAYBE_MADE_WITH in body and (found := _MADE_WITH.search(body)):
             body = body[: found.start()]
             settings[found["what"]] = f"SET {found['what']} = {found['value']};\n"
-        yield _Entry(kind=mark["kind"], name=mark["name"], text=body.rstrip(), made_with=made_with)
+        key = body.rstrip(), made_with
+        if key not in known:
+            kind, name = mark["kind"], mark["name"]
+            known[key] = _Entry(kind=kind, name=name, text=key[0], made_with=made_with)
+        yield known[key]
