@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing, halves_reading
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
+from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
 
 _NAME = re.compile(r"(\d+)[^/]*\.sql")
 _UP = re.compile(r"^--[ \t]*migrate:up(?P<options>[^\n]*)$", re.MULTILINE)
@@ -25,7 +25,7 @@ _HALVES = Halves(
 
 
 def _listing(ground: Ground) -> Listing:
-    return halves_listing(ground, _NAME, _HALVES, order=_order, tool="dbmate")
+    return halves_listing(ground, _NAME, _HALVES, order=_order)
 
 
 def _order(entry: Entry) -> str:
@@ -33,15 +33,11 @@ def _order(entry: Entry) -> str:
     return entry.path.rpartition("/")[2]
 
 
-def _reading(_: Ground, path: str, text: str) -> Reading:
-    return halves_reading(path, text, _HALVES)
-
-
 LAYOUT = Layout(
     name="dbmate",
     tool="dbmate",
     listing=_listing,
-    reading=_reading,
+    reading=_HALVES.reading,
     marks=("dbmate",),
     outside_mark="-- migrate:up transaction:false",
 )

@@ -21,7 +21,7 @@ from pytest_housekeeping.sql.layouts.layout import (
 )
 from pytest_housekeeping.sql.layouts.numbered import version_key
 from pytest_housekeeping.sql.layouts.placeholders import replaced
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing, halves_reading
+from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
 
 _NAME = re.compile(r"(\d+)_[^/]*\.sql")
 _CODE = re.compile(r"\d+_.*(?<!_test)\.go")
@@ -44,7 +44,7 @@ _HALVES = Halves(
 
 
 def _listing(ground: Ground) -> Listing:
-    found = halves_listing(ground, _NAME, _HALVES, order=_order, tool="goose")
+    found = halves_listing(ground, _NAME, _HALVES, order=_order)
     code = [
         path
         for path in ground.files.find(ground.folder, "*.go")
@@ -79,7 +79,7 @@ def _code(paths: Sequence[str]) -> Iterator[SqlFileError]:
 
 
 def _reading(ground: Ground, path: str, text: str) -> Reading:
-    half = halves_reading(path, text, _HALVES)
+    half = _HALVES.reading(ground, path, text)
     if not _ENVSUB.search(half.text):
         return half
     texts, problems = [], list(half.problems)

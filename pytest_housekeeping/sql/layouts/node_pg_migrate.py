@@ -17,10 +17,9 @@ from pytest_housekeeping.sql.layouts.layout import (
     Ground,
     Layout,
     Listing,
-    Reading,
     not_run_here,
 )
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing, halves_reading
+from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
 
 _NAME = re.compile(r"(\d+)[-_][^/]*\.sql")
 _CODE = re.compile(r"\d+[-_].*(?<!\.d)\.[cm]?[jt]s")
@@ -41,9 +40,7 @@ _HALVES = Halves(
 
 
 def _listing(ground: Ground) -> Listing:
-    found = halves_listing(
-        ground, _NAME, _HALVES, order=_order, tool="node-pg-migrate", by_name=True
-    )
+    found = halves_listing(ground, _NAME, _HALVES, order=_order, by_name=True)
     code = [
         path
         for path in ground.files.find(ground.folder, "*.*s")
@@ -71,10 +68,6 @@ def _code(paths: Sequence[str]) -> Iterator[SqlFileError]:
     )
 
 
-def _reading(_: Ground, path: str, text: str) -> Reading:
-    return halves_reading(path, text, _HALVES)
-
-
 def _recorded(ground: Ground) -> Mapping[str, str]:
     entries = _listing(ground).of(Kind.MIGRATION)
     return {each.path: each.path.rpartition("/")[2].removesuffix(".sql") for each in entries}
@@ -84,7 +77,7 @@ LAYOUT = Layout(
     name="node-pg-migrate",
     tool="node-pg-migrate",
     listing=_listing,
-    reading=_reading,
+    reading=_HALVES.reading,
     recorded=_recorded,
     marks=("node-pg-migrate",),
 )

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
 from pytest_housekeeping.sql.layouts.numbered import version_key
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing, halves_reading
+from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
 
 _NAME = re.compile(r"(\d+)[^/]*\.sql")
 _NUMBER = re.compile(r"\d+")
@@ -28,16 +28,12 @@ _HALVES = Halves(
 
 
 def _listing(ground: Ground) -> Listing:
-    return halves_listing(ground, _NAME, _HALVES, order=_order, tool="sql-migrate", by_name=True)
+    return halves_listing(ground, _NAME, _HALVES, order=_order, by_name=True)
 
 
 def _order(entry: Entry) -> tuple[tuple[int, ...], str]:
     name = entry.path.rpartition("/")[2]
     return version_key(_NUMBER.findall(name)[0]), name
-
-
-def _reading(_: Ground, path: str, text: str) -> Reading:
-    return halves_reading(path, text, _HALVES)
 
 
 def _recorded(ground: Ground) -> Mapping[str, str]:
@@ -49,7 +45,7 @@ LAYOUT = Layout(
     name="sql-migrate",
     tool="sql-migrate",
     listing=_listing,
-    reading=_reading,
+    reading=_HALVES.reading,
     recorded=_recorded,
     marks=("sql-migrate",),
     outside_mark="-- +migrate Up notransaction",

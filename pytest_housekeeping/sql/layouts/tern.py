@@ -11,7 +11,7 @@ from dataclasses import replace
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
 from pytest_housekeeping.sql.layouts.numbered import version_key
 from pytest_housekeeping.sql.layouts.placeholders import replaced
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing, halves_reading
+from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
 from pytest_housekeeping.sql.problems import Problem
 
 CONF = "tern.conf"
@@ -34,7 +34,7 @@ _HALVES = Halves(
 
 
 def _listing(ground: Ground) -> Listing:
-    return halves_listing(ground, _NAME, _HALVES, order=_order, tool="tern")
+    return halves_listing(ground, _NAME, _HALVES, order=_order)
 
 
 def _order(entry: Entry) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ def _order(entry: Entry) -> tuple[int, ...]:
 
 
 def _reading(ground: Ground, path: str, text: str) -> Reading:
-    half = halves_reading(path, text, _HALVES)
+    half = _HALVES.reading(ground, path, text)
     if "{{" not in half.text:
         return half
     values = replaced(

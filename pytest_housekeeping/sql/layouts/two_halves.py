@@ -28,6 +28,18 @@ class Halves:
     outside: Callable[[str, re.Match[str] | None], bool]
     up_optional: bool = False
 
+    def reading(self, _: Ground, path: str, text: str) -> Reading:
+        """The half that a path means."""
+        up, down = self.up.search(text), self.down.search(text)
+        cut = down.start() if down else len(text)
+        if not stands_alone(path):
+            return Reading(text=lower(text, cut), outside=self.outside(text, down))
+        return Reading(
+            text=upper(text, cut),
+            outside=self.outside(text, up),
+            problems=tuple(_problems(text, up, cut, self)),
+        )
+
 
 def halves_listing(
     ground: Ground,
@@ -35,7 +47,6 @@ def halves_listing(
     halves: Halves,
     *,
     order: Callable[[Entry], Any],
-    tool: str,
     by_name: bool = False,
 ) -> Listing:
     """The files directly in the folder, and the way down of those that have one. ``by_name``: of
@@ -46,7 +57,7 @@ def halves_listing(
     for path in ground.files.find(ground.folder, "*.sql"):
         found = name.fullmatch(path.rpartition("/")[2])
         if found is None:
-            passed_over[path] = f"{tool} does not read a name like this"
+            passed_over[path] = f"{halves.tool} does not read a name like this"
             continue
         rollback = down_of(path)
         migrations.append(
@@ -60,7 +71,7 @@ def halves_listing(
     return Listing(
         entries=(*migrations, *rollbacks),
         passed_over=passed_over,
-        errors=() if by_name else tuple(twice(migrations, tool)),
+        errors=() if by_name else tuple(twice(migrations, halves.tool)),
     )
 
 
@@ -72,19 +83,6 @@ def _apart(migrations: Sequence[Entry]) -> list[Entry]:
         else replace(each, version=each.path.rpartition("/")[2].removesuffix(".sql"))
         for each in migrations
     ]
-
-
-def halves_reading(path: str, text: str, halves: Halves) -> Reading:
-    """The half that a path means."""
-    up, down = halves.up.search(text), halves.down.search(text)
-    cut = down.start() if down else len(text)
-    if not stands_alone(path):
-        return Reading(text=lower(text, cut), outside=halves.outside(text, down))
-    return Reading(
-        text=upper(text, cut),
-        outside=halves.outside(text, up),
-        problems=tuple(_problems(text, up, cut, halves)),
-    )
 
 
 def _problems(text: str, up: re.Match[str] | None, cut: int, halves: Halves) -> list[Problem]:
