@@ -43,16 +43,10 @@ def schema_alone(context: RunContext, schema: Fingerprint) -> str:
     this tool's own tables, which say of each database what was applied there and when."""
     own = context.config.history_schema
     bare = with_marks(schema.with_no_more(Around.NOTHING), context.config.target)
-    entries = {entry.name: entry for entry in bare.entries}
-
-    def is_own(name: str) -> bool:
-        while name in entries:
-            if name == f"schema {own}":
-                return True
-            name = entries[name].parent
-        return False
-
-    kept = tuple(entry for entry in bare.entries if not is_own(entry.name))
+    names = {entry.name for entry in bare.entries if entry.name == f"schema {own}"}
+    while more := {entry.name for entry in bare.entries if entry.parent in names} - names:
+        names |= more
+    kept = tuple(entry for entry in bare.entries if entry.name not in names)
     return replace(bare, entries=kept).digest
 
 
