@@ -136,7 +136,11 @@ class Recorder:
             outcome = RunOutcome.ROLLED_BACK
         self._outcome = outcome
         message = why_it_ended(
-            outcome, exitstatus, partial=partial, uncollected=self.uncollected
+            outcome,
+            exitstatus,
+            partial=partial,
+            uncollected=self.uncollected,
+            unseen=self.promotion.batch.ended_unseen,
         ) or what_was_skipped(outcome, self.promotion.results)
         with self._told_where_incomplete():
             if self._journal is not None:

@@ -13,16 +13,27 @@ _INTERRUPTED = 2
 
 
 def why_it_ended(
-    outcome: RunOutcome, exitstatus: int, *, partial: bool, uncollected: Sequence[str] = ()
+    outcome: RunOutcome,
+    exitstatus: int,
+    *,
+    partial: bool,
+    uncollected: Sequence[str] = (),
+    unseen: str = "",
 ) -> str:
-    """What the outcome alone does not say; ``uncollected`` are files with why they could not be."""
+    """What the outcome alone does not say; ``uncollected`` are files with why they could not be,
+    ``unseen`` is a transaction that ended under a test, of which the server could not be asked."""
     if uncollected:
         return "\n".join(uncollected[:10])
     if outcome is RunOutcome.ROLLED_BACK and partial and exitstatus in NOTHING_FAILED:
         return "Only a selection was run, so nothing was to be promoted."
-    if exitstatus == _INTERRUPTED:
-        return "The run was interrupted."
-    return ""
+    interrupted = "The run was interrupted." if exitstatus == _INTERRUPTED else ""
+    if unseen:
+        asked = (
+            f"Transaction {unseen} ended while a test had its connection, and the server could not"
+            f" be asked how: SELECT pg_xact_status('{unseen}') there says whether it was committed."
+        )
+        return f"{interrupted} {asked}".strip()
+    return interrupted
 
 
 def what_was_skipped(outcome: RunOutcome, results: Mapping[str, StepResult]) -> str:

@@ -60,7 +60,7 @@ class Batch:
     upcoming: Sequence[Step | None] = ()
     begun: bool = False
     committed_before: bool = False
-    ended_unseen: bool = False
+    ended_unseen: str = ""
     suspect: bool = False
     escaped: bool = False
     locks_held_s: float = 0.0
@@ -242,7 +242,7 @@ class Batch:
         Nothing else commits behind our back: a connection lost elsewhere has rolled back."""
         status = self.target.connection.status_now(xid)
         self.escaped = self.escaped or status == "committed"
-        self.ended_unseen = status not in ("committed", "aborted")
+        self.ended_unseen = "" if status in ("committed", "aborted") else xid
         self._unasked = ""
 
     def _file(self, file: SqlFile) -> Applied:
