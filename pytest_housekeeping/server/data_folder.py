@@ -141,6 +141,13 @@ def initialise(folder: Path, programs: Programs, account: Account) -> None:
     done = _run([*command, "--locale=C.UTF-8"], account)
     if done.returncode and "locale" in done.stderr:
         done = _run([*command, "--locale=C"], account)
+    if done.returncode and "could not look up effective user ID" in done.stderr:
+        raise ServerError(
+            f"the user {account.uid} has no name on this machine",
+            why="PostgreSQL runs for nobody who has none, in a container with a user of any number",
+            fix=f"add a line to its /etc/passwd, hk:x:{account.uid}:{account.gid}::/tmp:/bin/sh, or"
+            " run as a user that is there; or give a server that runs: --hk-staging-url",
+        )
     if done.returncode:
         raise ServerError(
             f"initdb of PostgreSQL {programs.version} in {programs.folder} failed:\n"

@@ -16,8 +16,10 @@ from pytest_housekeeping.server import (
     start,
     system,
 )
+from pytest_housekeeping.server.data_folder import initialise
 from pytest_housekeeping.server.embedded import find_embedded
 from pytest_housekeeping.server.os_account import Account, server_account
+from pytest_housekeeping.server.sources import find_programs
 from support.fresh_copy import ROOT
 from support.ordinary_user import become_ordinary, has_room_for_namespaces
 from support.server_scripts import BECOME, STOP, folder, gone, run
@@ -54,6 +56,14 @@ def test_an_ordinary_user_needs_nothing_else(open_folder: Path) -> None:
     assert said["status"] == 0, said["stderr"]
     assert list((home / ".cache" / "pytest-housekeeping").glob("data-16-*"))
     assert gone(folder(said))
+
+
+@as_root
+def test_a_user_without_a_name_is_told(open_folder: Path) -> None:
+    nobody = Account(uid=4_199_199, gid=4_199_199)
+    with pytest.raises(ServerError, match="the user 4199199 has no name on this machine") as caught:
+        initialise(open_folder, find_programs("embedded", 16), nobody)
+    assert "hk:x:4199199:4199199:" in caught.value.fix
 
 
 @as_root
