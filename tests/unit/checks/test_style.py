@@ -388,6 +388,21 @@ def test_of_a_file_with_a_password_the_rule_is_named_and_no_more(root: Path, sta
     assert all(found.object.startswith("sql/a.sql:1:") for found in quiet.findings)
 
 
+def test_of_a_changeset_its_own_lines_count(root: Path, start: Start) -> None:
+    write(root, "a.sql", "SELECT  1;\nSELECT 2;\n")
+    linting = start(str(root / "sql/a.sql"))
+    for lines, passed in ((range(1, 2), False), (range(2, 3), True)):
+        verdict, _ = style_verdict(
+            linting,
+            root,
+            ["sql/a.sql#a:1"],
+            quiet=lambda _: False,
+            lines={"sql/a.sql#a:1": lines}.get,
+        )
+        assert verdict.passed is passed
+        assert all(each.object.startswith("sql/a.sql:1:") for each in verdict.findings)
+
+
 def test_each_file_of_a_folder_counts(root: Path, start: Start) -> None:
     paths = ["sql/a.sql", "sql/b.sql", "sql/c.sql"]
     for path, text in zip(paths, ["SELECT 1;\n", "SELECT  1;\n", "SELECT 2;\n"], strict=True):

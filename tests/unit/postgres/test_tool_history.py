@@ -76,6 +76,27 @@ def test_a_table_that_tells_no_order_is_asked_for_none() -> None:
     assert paths(row("2"), row("1"), ordered=False) == ["V1__a.sql", "V2__a.sql"]
 
 
+def test_a_row_may_name_the_end_of_a_path_and_never_two_files() -> None:
+    def fits(*versions: str) -> list[str]:
+        rows = tuple(TheirRow(version=each, name=each, by_file=True) for each in versions)
+        found = matched(
+            TheirHistory(table="public.t", rows=rows),
+            [
+                Entry(path=f"{at}#a:1", kind=Kind.MIGRATION, version=f"{at}::a::1")
+                for at in ("x/db/1.sql", "y/db/1.sql", "x/db/2.sql")
+            ],
+            [Entry(path="x/db/3.sql#a:v", kind=Kind.VIEW, version="x/db/3.sql::a::v")],
+            lambda _: "",
+            lambda _: None,
+        )
+        assert all("ahead of the repository" in str(each) for each in found.faults)
+        return list(found.paths)
+
+    assert fits("db/2.sql::a::1", "db/3.sql::a::v") == ["x/db/2.sql#a:1", "x/db/3.sql#a:v"]
+    assert fits("x/db/1.sql::a::1", "2.sql::b::1") == ["x/db/1.sql#a:1"]
+    assert fits("db/1.sql::a::1") == []
+
+
 def test_the_checksum_of_flyway_knows_no_line_ends() -> None:
     """CRC32 of ``123456789`` is the check value 0xCBF43926 of the algorithm."""
     assert flyway_checksum("\ufeff1234\r\n567\n89\n") == str(0xCBF43926 - (1 << 32))
