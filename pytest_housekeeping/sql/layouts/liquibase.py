@@ -106,7 +106,7 @@ def _header(changeset: Changeset) -> str:
 
 
 def _text(data: bytes) -> str:
-    return data.decode(errors="replace")
+    return data.decode("utf-8-sig", errors="replace")
 
 
 def _reading(ground: Ground, path: str, text: str) -> Reading:

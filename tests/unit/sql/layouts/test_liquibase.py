@@ -79,8 +79,9 @@ def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 def test_what_is_written_behind_leaves_a_changeset_as_it_was(tmp_path: Path) -> None:
-    before = read_layout(tmp_path / "a", {f"{AT}/1.sql": ITEMS})
-    more = f"{HEAD}-- of the shop\n{ITEMS.removeprefix(HEAD)}\n\n--changeset bob:2\nSELECT 1;\n"
+    text = ITEMS.partition("\n--changeset ada:oracle")[0]
+    before = read_layout(tmp_path / "a", {f"{AT}/1.sql": text})
+    more = f"{HEAD}-- of the shop\n{text.removeprefix(HEAD)}\n\n--changeset bob:2\nSELECT 1;\n"
     after = read_layout(tmp_path / "b", {f"{AT}/1.sql": more})
     names = ("ada:schema", "item%20table", "ada:touch")
     assert [before.file(n).sha256 for n in names] == [after.file(n).sha256 for n in names]
@@ -132,6 +133,13 @@ def test_what_runs_on_change_is_repeated_and_what_says_so_runs_outside(tmp_path:
     found = read_layout(tmp_path, {f"{AT}/1.sql": HEAD + view + index})
     assert found.paths(Kind.VIEW) == ["1.sql#ada:v"]
     assert found.file("ada:i").transaction == "none"
+
+
+def test_headers_stand_below_the_mark_and_line_ends_are_no_part_of_a_body(tmp_path: Path) -> None:
+    text = "-- hk: placeholders=none\r\nDO $$ BEGIN\r\nPERFORM '${a}';\r\nEND $$;\r\n"
+    found = read_layout(tmp_path, {f"{AT}/1.sql": f"\ufeff{HEAD}--changeset ada:1\n{text}"})
+    assert (found.errors, found.problems("ada:1")) == ("", [])
+    assert "\r" not in found.text("ada:1")
 
 
 def test_a_condition_that_halts_is_asked_and_another_one_refused(tmp_path: Path) -> None:
