@@ -40,7 +40,8 @@ class _Sides:
 class _Function:
     """A row of the rule's query. ``definer``: it runs with other rights than its caller's;
     ``holds_target`` and ``holds_source``: it stands on that side, whatever its body names;
-    ``repair`` keeps it from being set off; ``keys`` are columns that tell which row and no more."""
+    ``repair`` keeps it from being set off; ``keys`` are columns that tell which row and no more;
+    ``set_off``: by writing to a table of the target's."""
 
     oid: int
     object: str
@@ -51,6 +52,7 @@ class _Function:
     holds_source: bool
     repair: str
     keys: frozenset[str]
+    set_off: bool
 
 
 def prove_bodies(
@@ -65,7 +67,7 @@ def prove_bodies(
     functions, sides = _read(connection, scope, rule)
     graph = read_dependency_graph(connection)
     path = search_path(connection, roles[0])
-    fired = [function for function in functions if function.holds_target]
+    fired = [function for function in functions if function.set_off]
     written = rows_written(connection, graph, [each.oid for each in fired], sides.target)
     found = [
         {"object": function.object, "detail": detail, "repair": function.repair}
@@ -109,17 +111,17 @@ def _crossings(
 
 
 def _told(graph: DependencyGraph, function: _Function, written: set[int]) -> Iterator[str]:
-    """In words, how a trigger of the target's tells of its rows where neither side is at home."""
-    if not function.holds_target:
-        return
+    """In words, how it tells of the target's rows where neither side is at home."""
     if written:
         yield (
-            "a trigger of the target's calls it, and it writes values of the row to"
+            "a table of the target's calls it, and it writes values of the row to"
             f" {_names(graph, written)}, which the source may read"
         )
-    if words := row_values_sent(function.source, function.language, function.keys):
+    if not function.set_off:
+        return
+    if sent := row_values_sent(function.source, function.language, function.keys):
         yield (
-            f"a trigger of the target's calls it, and it sends {words} of the row to every session"
+            f"a table of the target's calls it, and it sends {sent} of the row to every session"
             " that listens"
         )
 
@@ -154,6 +156,7 @@ def _read(connection: Connection, scope: RuleScope, rule: Rule) -> tuple[list[_F
             holds_source=row["holds_source"],
             repair=row["repair"],
             keys=frozenset(row.get("keys") or ()),
+            set_off=row.get("set_off", False),
         )
         for row in answer["functions"]
     ]
@@ -180,24 +183,10 @@ SELECT pg_catalog.jsonb_build_object(
             AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
     ),
     'shown', (
-        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT c.oid::int8), '[]')
-        FROM pg_catalog.pg_class AS c
-        CROSS JOIN LATERAL (
-            SELECT g.grantee, g.privilege_type FROM pg_catalog.aclexplode(c.relacl) AS g
-            UNION
-            SELECT g.grantee, g.privilege_type
-            FROM pg_catalog.pg_attribute AS a
-            CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS g
-            WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
-        ) AS g
-        INNER JOIN hk_grantee AS e ON g.grantee = e.oid
-        WHERE
-            g.privilege_type = 'SELECT'
-            AND c.relkind IN ('r', 'p')
-            AND NOT c.relrowsecurity
-            AND c.oid >= 16384
-            AND c.relnamespace NOT IN (SELECT s.oid FROM hk_source_schema AS s)
-            AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
+        SELECT coalesce(pg_catalog.jsonb_agg(c.oid::int8), '[]')
+        FROM hk_used_elsewhere AS u
+        INNER JOIN pg_catalog.pg_class AS c ON u.oid = c.oid
+        WHERE u.reads AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
     )
 )
 """

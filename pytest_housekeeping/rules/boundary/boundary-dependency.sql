@@ -20,9 +20,12 @@
 SELECT
     i.identity AS object,
     pg_catalog.format(
-        'this %s of the %s needs the %s %s',
+        'this %s %s needs the %s %s',
         i.type,
-        CASE WHEN c.outward THEN 'source' ELSE 'target' END,
+        CASE c.outward
+            WHEN true THEN 'of the source' WHEN false THEN 'of the target'
+            ELSE 'that the source writes to'
+        END,
         pg_catalog.min(r.type),
         pg_catalog.string_agg(DISTINCT r.identity, ', ' ORDER BY r.identity)
     ) AS detail,

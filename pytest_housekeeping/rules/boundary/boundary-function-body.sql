@@ -4,7 +4,8 @@
 --   dependency shows the way. SECURITY DEFINER goes it with the owner's rights; without, the
 --   function fails with 42501 on the day it is first called. A trigger is set off by every write,
 --   and an operator, a cast, a type, a default or an aggregate of the source's calls what it is made
---   of, also where the schema of that may not be entered.
+--   of, also where the schema of that may not be entered. So does what stands on neither side and
+--   the source may use.
 --   Where a body builds its statements at run time and runs with other rights, only its author
 --   knows: a comment in it says what it reaches (-- hk: reaches venture.orders -- reason).
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
@@ -22,16 +23,21 @@
 -- good: CREATE FUNCTION {source_schema}.hk_good() RETURNS integer LANGUAGE sql AS 'SELECT 1';
 --   GRANT EXECUTE ON FUNCTION {source_schema}.hk_good() TO {source_role};
 WITH made AS (
-    -- What objects of the source are made of.
+    -- What objects of the source are made of, and those elsewhere that it uses.
     SELECT d.refobjid AS of, d.objid AS oid, coalesce(a.prokind = 'a', false) AS aggregate
     FROM pg_catalog.pg_depend AS d
-    INNER JOIN hk_source_object AS o ON d.classid = o.classid AND d.objid = o.objid
+    INNER JOIN (
+        SELECT o.classid, o.objid FROM hk_source_object AS o
+        UNION
+        SELECT o.classid, o.objid FROM hk_used_object AS o
+    ) AS o ON d.classid = o.classid AND d.objid = o.objid
     LEFT JOIN pg_catalog.pg_proc AS a
         ON d.objid = a.oid AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
     WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.deptype = 'n'
 ),
 
--- The triggers of the source's tables, by the function that they call.
+-- The triggers of the source's tables, and of others that it writes to, by the function that they
+-- call.
 fired AS (
     SELECT
         g.tgfoid,
@@ -44,7 +50,10 @@ fired AS (
     INNER JOIN pg_catalog.pg_class AS c ON g.tgrelid = c.oid
     WHERE
         NOT g.tgisinternal
-        AND c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
+        AND (
+            c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
+            OR c.oid IN (SELECT u.oid FROM hk_used_elsewhere AS u WHERE u.writes)
+        )
     GROUP BY g.tgfoid
 ),
 

@@ -3,7 +3,7 @@
 -- why: rows that are copied into a schema of the source are the source's to read, whatever the
 --   grants of the target say. The copy may be made by a trigger of the target's own tables, also to
 --   where the source may read though it is nobody's, or into a notification, which any role may
---   LISTEN for; or by a function of anybody's that names both sides.
+--   LISTEN for; by what a constraint or a default of theirs calls; or by a function of anybody's that names both sides.
 --   https://www.postgresql.org/docs/16/sql-createtrigger.html
 -- fix: -- let {object} leave the source's relations alone; where nobody needs it any more:
 --   {repair}
@@ -28,6 +28,26 @@ SELECT
     coalesce(g.holds_target, false) AS holds_target,
     false AS holds_source,
     g.keys,
+    coalesce(g.holds_target, false)
+    OR f.oid IN (
+        -- What constraints, defaults, indexes and conditions of the target's tables call.
+        SELECT d.refobjid
+        FROM pg_catalog.pg_depend AS d
+        LEFT JOIN pg_catalog.pg_constraint AS k
+            ON d.objid = k.oid AND d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+        LEFT JOIN pg_catalog.pg_attrdef AS e
+            ON d.objid = e.oid AND d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+        LEFT JOIN pg_catalog.pg_trigger AS c
+            ON d.objid = c.oid AND d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+        LEFT JOIN pg_catalog.pg_index AS x
+            ON d.objid = x.indexrelid AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        WHERE
+            d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+            AND d.refobjid >= 16384
+            AND coalesce(k.conrelid, e.adrelid, c.tgrelid, x.indrelid) IN (
+                SELECT t.oid FROM hk_target_relation AS t
+            )
+    ) AS set_off,
     pg_catalog.concat_ws(
         ' ', g.drops, pg_catalog.format('DROP ROUTINE %s;', f.object)
     ) AS repair

@@ -157,12 +157,87 @@ hk_source_object AS (
         h.schema_oid IN (SELECT s.oid FROM hk_source_schema AS s)
         AND h.relation_oid NOT IN (SELECT r.oid FROM hk_target_relation AS r)
 ),
--- Objects that cannot do without an object on the other side.
+-- Relations on neither side that the source may use, and what it sets off there.
+hk_used_elsewhere (oid, reads, writes) AS (
+    SELECT
+        c.oid,
+        pg_catalog.bool_or(g.privilege_type = 'SELECT'),
+        pg_catalog.bool_or(g.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'))
+    FROM pg_catalog.pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT g.grantee, g.privilege_type FROM pg_catalog.aclexplode(c.relacl) AS g
+        UNION
+        SELECT g.grantee, g.privilege_type
+        FROM pg_catalog.pg_attribute AS a
+        CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS g
+        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+    ) AS g
+    INNER JOIN hk_grantee AS e ON g.grantee = e.oid
+    WHERE
+        c.relkind IN ('r', 'p', 'v', 'm')
+        AND c.oid >= 16384
+        AND g.grantee <> c.relowner
+        AND c.relnamespace NOT IN (SELECT s.oid FROM hk_source_schema AS s)
+        AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
+    GROUP BY c.oid
+),
+hk_used_object (classid, objid) AS (
+    SELECT h.classid, h.objid
+    FROM hk_home AS h INNER JOIN hk_used_elsewhere AS u ON h.relation_oid = u.oid
+    UNION ALL
+    SELECT h.classid, h.objid
+    FROM hk_home AS h
+    WHERE
+        h.relation_oid = 0
+        AND h.objid >= 16384
+        AND h.schema_oid NOT IN (SELECT s.oid FROM hk_source_schema AS s)
+        AND h.schema_oid NOT IN (SELECT s.oid FROM hk_target_schema AS s)
+        AND EXISTS (
+            SELECT FROM hk_source_reach AS r
+            WHERE pg_catalog.has_schema_privilege(r.oid, h.schema_oid, 'USAGE')
+        )
+),
+-- Objects that cannot do without an object on the other side; outward: the source's, or what it
+-- uses elsewhere (NULL).
 hk_crossing AS (
     SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.deptype, true AS outward
     FROM pg_catalog.pg_depend AS d
     INNER JOIN hk_source_object AS s ON d.classid = s.classid AND d.objid = s.objid
     INNER JOIN hk_target_object AS t ON d.refclassid = t.classid AND d.refobjid = t.objid
+    UNION ALL
+    -- Of rules, which act as the owner of their table, also those of the tables elsewhere.
+    SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.deptype, NULL
+    FROM pg_catalog.pg_depend AS d
+    INNER JOIN pg_catalog.pg_rewrite AS w
+        ON d.objid = w.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    INNER JOIN hk_used_elsewhere AS u ON w.ev_class = u.oid
+    INNER JOIN hk_target_object AS t ON d.refclassid = t.classid AND d.refobjid = t.objid
+    WHERE w.ev_type <> '1' AND u.writes
+    UNION ALL
+    -- And rules of the target's tables that write to where the source may read.
+    SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.deptype, false
+    FROM pg_catalog.pg_depend AS d
+    INNER JOIN hk_target_object AS t ON d.classid = t.classid AND d.objid = t.objid
+    INNER JOIN pg_catalog.pg_rewrite AS w
+        ON d.objid = w.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    INNER JOIN pg_catalog.pg_class AS c
+        ON d.refobjid = c.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    CROSS JOIN LATERAL (
+        SELECT
+            pg_catalog.pg_get_ruledef(w.oid) AS text,
+            c.oid::pg_catalog.regclass::text AS name
+        WHERE w.ev_type <> '1'
+    ) AS r
+    WHERE
+        (
+            c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
+            OR c.oid IN (SELECT u.oid FROM hk_used_elsewhere AS u WHERE u.reads)
+        )
+        AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
+        AND (
+            pg_catalog.strpos(r.text, 'INSERT INTO ' || r.name || ' ') > 0
+            OR pg_catalog.strpos(r.text, 'UPDATE ' || r.name || ' ') > 0
+        )
     UNION ALL
     -- The other way round only what lets the source act inside the target: a key that refers to
     -- the source, a function of the source's that the target's tables call, and a partition or

@@ -95,6 +95,7 @@ CLOSED = [
     f"tenant = ANY (ARRAY[nullif({SETTING}, '')::integer])",
     f"tenant IN (SELECT unnest(string_to_array({SETTING}, ','))::integer)",
     f"nullif({SETTING}, '') = ANY (tags)",
+    f"tags @> ARRAY[nullif({SETTING}, '')]",
     f"tenant BETWEEN nullif({SETTING}, '')::integer AND nullif({SETTING}, '')::integer",
     f"person LIKE nullif({SETTING}, '')",
     f"person ^@ nullif({SETTING}, '')",
@@ -138,7 +139,6 @@ REFUTED = [
 ]
 
 UNDECIDED = [
-    f"tags @> ARRAY[nullif({SETTING}, '')]",
     f"NOT (nullif({SETTING}, '') = ANY (tags)) AND md5(person) = 'x'",
     "tenant = shop.tenant_of_table()",
     "tenant = shop.dynamic() AND published > now() + interval '900 years'",

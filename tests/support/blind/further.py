@@ -9,16 +9,20 @@ from support.blind.ground import (
     SEES,
     T1,
     T2,
+    U1,
+    U2,
     Planted,
     Sound,
     function,
     mighty,
     policies,
+    shop,
     trigger,
 )
 
 LOG = "CREATE TABLE public.log (t text); GRANT SELECT, INSERT ON public.log TO PUBLIC;"
 AS_TWO = {**AS_ONE, "app.tenant": T2}
+ME = "(SELECT auth.uid())"
 OWN = "tenant_id = (SELECT studio.tenant())"
 EVENT = (
     "CREATE TABLE studio.event (tenant_id uuid NOT NULL, at date NOT NULL, what text)"
@@ -72,6 +76,19 @@ def across(title: str, rule: str, sql: str, about: str, attack: str) -> Planted:
 
 def at_the_ledger(body: str, ledger: str = "ledger.t") -> str:
     return trigger(ledger, "ledger.entry", body, when="AFTER INSERT", how=DEFINER)
+
+
+AMOUNTS = "SELECT string_agg(e.amount, ',') FROM ledger.entry AS e"
+INBOX = "CREATE TABLE public.inbox (t text); GRANT SELECT, INSERT ON public.inbox TO studio_web;"
+ASKS_INBOX = (
+    "INSERT INTO public.inbox DEFAULT VALUES;"
+    "SELECT EXISTS (SELECT FROM public.inbox WHERE t LIKE '%theirs%')"
+)
+OPEN = function("private.f()", "text", AMOUNTS, to="PUBLIC")
+
+
+def elsewhere(title: str, sql: str, attack: str) -> Planted:
+    return across(title, "boundary-function-body", sql, "private.f", attack)
 
 
 PLANTED = (
@@ -201,6 +218,98 @@ PLANTED = (
         "amount",
         "LISTEN feed; SELECT true",
     ),
+    across(
+        "a CHECK over there that writes down where both may read",
+        "boundary-laundering",
+        noting("boolean", "true")
+        + "ALTER TABLE ledger.entry ADD CHECK (public.note_down(amount)) NOT VALID;"
+        f"INSERT INTO ledger.entry VALUES (2, '{T1}', 'theirs');",
+        "public.log",
+        "SELECT EXISTS (SELECT FROM public.log WHERE t = 'theirs')",
+    ),
+    across(
+        "a rule over there that copies to where both may read",
+        "boundary-dependency",
+        "CREATE TABLE public.feed (t text); GRANT SELECT ON public.feed TO studio_web;"
+        "CREATE RULE r AS ON INSERT TO ledger.entry DO ALSO"
+        " INSERT INTO public.feed VALUES (NEW.amount);"
+        f"INSERT INTO ledger.entry VALUES (2, '{T1}', 'theirs');",
+        "public.feed",
+        "SELECT EXISTS (SELECT FROM public.feed WHERE t = 'theirs')",
+    ),
+    across(
+        "a rule of a table of nobody's that writes over there",
+        "boundary-dependency",
+        INBOX + "CREATE RULE r AS ON INSERT TO public.inbox DO ALSO"
+        " INSERT INTO ledger.entry VALUES (77, gen_random_uuid(), NEW.t);",
+        "ledger.entry",
+        "INSERT INTO public.inbox VALUES ('x'); SELECT true",
+    ),
+    elsewhere(
+        "a value that is assigned by a trigger of a table of nobody's",
+        INBOX
+        + trigger(
+            "private.f",
+            "public.inbox",
+            f"BEGIN NEW.t := ({AMOUNTS}); RETURN NEW; END",
+            how=DEFINER,
+        ),
+        ASKS_INBOX,
+    ),
+    elsewhere(
+        "a view of nobody's that takes an INSERT",
+        "CREATE VIEW public.w AS SELECT NULL::text AS t; GRANT SELECT, INSERT ON public.w"
+        " TO studio_web;"
+        + trigger(
+            "private.f",
+            "public.w",
+            "BEGIN DELETE FROM ledger.entry; RETURN NEW; END",
+            when="INSTEAD OF INSERT",
+            how=DEFINER,
+        ),
+        "INSERT INTO public.w VALUES ('x'); SELECT true",
+    ),
+    elsewhere(
+        "the default of a column of nobody's",
+        INBOX + OPEN + "ALTER TABLE public.inbox ALTER t SET DEFAULT private.f();",
+        ASKS_INBOX,
+    ),
+    elsewhere(
+        "a view of nobody's over a function",
+        OPEN + "CREATE VIEW public.v AS SELECT private.f() AS t;"
+        "GRANT SELECT ON public.v TO studio_web;",
+        "SELECT EXISTS (SELECT FROM public.v WHERE t LIKE '%theirs%')",
+    ),
+    elsewhere(
+        "an operator of nobody's",
+        function("private.f(text)", "text", AMOUNTS, to="PUBLIC")
+        + "CREATE OPERATOR public.!! (FUNCTION = private.f, RIGHTARG = text);",
+        "SELECT (OPERATOR(public.!!) 'x'::text) LIKE '%theirs%'",
+    ),
+    elsewhere(
+        "a domain of nobody's",
+        function(
+            "private.f(t text)",
+            "boolean",
+            "SELECT EXISTS (SELECT FROM ledger.entry AS e WHERE e.amount = t)",
+            to="PUBLIC",
+        )
+        + "CREATE DOMAIN public.amount AS text CHECK (private.f(VALUE));",
+        "SELECT 'theirs'::public.amount = 'theirs'",
+    ),
+    Planted(
+        kind=1,
+        title="a value that is assigned in a definer",
+        rule="boundary-function-body",
+        sql=function(
+            "studio.f()",
+            "text",
+            f"DECLARE r text; BEGIN r := ({AMOUNTS}); RETURN r; END",
+            language="plpgsql",
+        ),
+        about="studio.f()",
+        attack="SELECT studio.f() LIKE '%theirs%'",
+    ),
 )
 
 SOUND = (
@@ -250,5 +359,67 @@ SOUND = (
         + at_the_ledger(
             "BEGIN PERFORM FROM public.currency AS c WHERE c.code = NEW.amount; RETURN NULL; END"
         ),
+    ),
+    Sound(
+        kind=5,
+        title="what stamps and keeps a journal for both",
+        sql="CREATE TABLE private.audit (t text);"
+        + function(
+            "private.audit_row()",
+            "trigger",
+            "BEGIN INSERT INTO private.audit VALUES (to_jsonb(NEW)::text); RETURN NULL; END",
+            language="plpgsql",
+            how=DEFINER,
+            to="",
+        )
+        + "".join(
+            f"CREATE TRIGGER t AFTER INSERT ON {table} FOR EACH ROW"
+            " EXECUTE FUNCTION private.audit_row();"
+            for table in ("studio.project", "ledger.entry")
+        ),
+    ),
+    Sound(
+        kind=5,
+        title="an inbox of nobody's that the ledger empties",
+        sql="CREATE TABLE public.inbox (t text); GRANT INSERT ON public.inbox TO studio_web;"
+        "GRANT SELECT, DELETE ON public.inbox TO ledger_app;"
+        "CREATE DOMAIN public.amount AS numeric CHECK (VALUE >= 0);"
+        "ALTER TABLE ledger.entry ADD n public.amount; ALTER TABLE studio.task ADD n public.amount;"
+        + trigger("private.f", "public.inbox", "BEGIN NEW.t := btrim(NEW.t); RETURN NEW; END"),
+    ),
+    Sound(
+        kind=3,
+        title="a session that has claims, and of the tenant",
+        sql=policies("project", f"USING ((SELECT auth.jwt()) IS NOT NULL AND {OWN})"),
+    ),
+    Sound(
+        kind=3,
+        title="another setting that is not empty, and of the tenant",
+        sql=policies(
+            "project", f"USING (coalesce(current_setting('app.slug', true), '') <> '' AND {OWN})"
+        ),
+    ),
+    *(
+        Sound(kind=8, title=title, sql=shop(column, condition, rows))
+        for title, column, condition, rows in (
+            (
+                "members in an array, whom it contains",
+                "members uuid[] NOT NULL",
+                f"members @> ARRAY[{ME}]",
+                f"(ARRAY['{U1}'::uuid], 'mine'), (ARRAY['{U2}'::uuid], 'theirs')",
+            ),
+            (
+                "names in an array, of which one is mine",
+                "names text[] NOT NULL",
+                "nullif(current_setting('app.slug', true), '') = ANY (names)",
+                "('{acme}', 'mine'), ('{other}', 'theirs')",
+            ),
+            (
+                "members in JSON",
+                "members jsonb NOT NULL",
+                f"members ? ({ME})::text",
+                f"""('["{U1}"]', 'mine'), ('["{U2}"]', 'theirs')""",
+            ),
+        )
     ),
 )

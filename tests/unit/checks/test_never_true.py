@@ -24,6 +24,8 @@ NEVER = [
     "id = NULL::uuid AND name = 'x'",
     "id = NULL::uuid OR false",
     "'[]'::jsonb ? name",
+    "tags @> '{NULL}'::text[]",
+    "tags && '{NULL}'::uuid[]",
     "id IS NULL",
     "NOT (id IS DISTINCT FROM NULL::uuid)",
     "id::text = ''::text",
@@ -38,6 +40,9 @@ NEVER = [
     "EXISTS (SELECT FROM app.shut s UNION SELECT FROM app.shut s)",
 ]
 PERHAPS = [
+    "tags <@ '{NULL}'::text[]",
+    "tags @> '{NULL,a}'::text[]",
+    "tags @> '{NULL}'::public.words",
     "id = '1'::uuid",
     "'[\"a\"]'::jsonb ? name",
     "id = NULL::uuid OR name = 'x'",

@@ -47,18 +47,14 @@ def read_body(source: str, language: str) -> BodyNames:
         return _read_sql(source)
     if language.lower() != "plpgsql":
         return BodyNames(dynamic=bool(source))
-    tree = _parse_plpgsql(source)
-    if tree is None:
+    texts = body_texts(source, language)
+    if texts is None:
         return BodyNames(dynamic=True)
-    names: list[tuple[tuple[str, ...], ReferenceKind]] = []
-    dynamic = False
-    for key, value in nodes_of(tree):
-        if key == "PLpgSQL_expr":
-            # What is no statement, such as the target of an assignment, names no table.
-            mode = _PARSE_MODES.get(value.get("parseMode", 0), "")
-            names += _read_sql(mode.format(value.get("query", ""))).names
-        dynamic |= key in _DYNAMIC
-    return BodyNames(names=tuple(names), dynamic=dynamic)
+    found = [_read_sql(text) for text in texts.statements]
+    return BodyNames(
+        names=tuple(name for each in found for name in each.names),
+        dynamic=bool(texts.dynamic) or any(each.dynamic for each in found),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

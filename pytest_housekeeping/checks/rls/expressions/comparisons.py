@@ -32,8 +32,8 @@ NOWHERE: Relation = ("", "?")
 _DEEPEST = 4
 _COMPARE = ("AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_NOT_DISTINCT", "AEXPR_DISTINCT")
 _POSITIVE = ("AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_NOT_DISTINCT")
-# What stands for any value, where a policy asks that there be one: as text, as a number, as uuid.
-_ANYTHING = ("1", "00000000-0000-4000-8000-000000000001")
+# What stands for any value, where a policy asks that there be one: also a uuid, else a number.
+_ANYTHING = ("00000000-0000-4000-8000-000000000001", "1")
 # Whose result is one of its argument's.
 _PASSES_ON = frozenset({"array_agg", "unnest", "max", "min"})
 
@@ -122,7 +122,8 @@ def _qualified(call: Node, scope: Scope) -> Node:
 
 
 def _compared(node: Node, scope: Scope) -> Iterator[Found]:
-    for one, other in _sides(node):
+    sides = () if _looks_into_list(node) and not scope.is_body else _sides(node)
+    for one, other in sides:
         ends = list(_yields(one, scope))
         if not _has_column(other) and _is_computed(other):
             for (schema, table), name in ends:
@@ -143,10 +144,15 @@ def _compared(node: Node, scope: Scope) -> Iterator[Found]:
 
 
 def _asked_to_be(node: Node) -> Iterator[ContextConstant]:
-    """What a policy asks to be there, whatever it is."""
-    if is_a(node, "NullTest") and node.nulltesttype == "IS_NOT_NULL" and not _has_column(node.arg):
-        for value in _ANYTHING if _is_computed(node.arg) else ():
-            yield ContextConstant(expression=_print(_uncast(node.arg)), value=value)
+    """What a policy asks to be there, whatever it is: IS NOT NULL, or another than a text."""
+    asked = None
+    if is_a(node, "NullTest") and node.nulltesttype == "IS_NOT_NULL":
+        asked = _uncast(node.arg)
+    elif is_a(node, "A_Expr") and names_of(node.name or ())[-1:] == ("<>",):
+        asked = node.lexpr if list(_texts(node.rexpr)) else None
+    if asked is not None and not _has_column(asked) and _is_computed(asked):
+        for value in _ANYTHING:
+            yield ContextConstant(expression=_print(asked), value=value, anything=True)
 
 
 def _parts_compared(node: Node, scope: Scope) -> Iterator[ContextComparison]:
@@ -190,6 +196,18 @@ def _sides(node: Node) -> Iterator[tuple[Any, Any]]:
     elif is_a(node, "SubLink") and node.subLinkType == "ANY_SUBLINK":
         yield node.testexpr, node.subselect
         yield node.subselect, node.testexpr
+
+
+def _looks_into_list(node: Node) -> bool:
+    """Whether a list that the row holds is compared, which is in part: an array, or one in JSON."""
+    if not is_a(node, "A_Expr"):
+        return False
+    held, asked = node.lexpr, node.rexpr
+    if node.kind == "AEXPR_OP_ANY":
+        held, asked = asked, held
+    elif names_of(node.name or ()) != ("?",):
+        return False
+    return is_a(_uncast(held), "ColumnRef") and _is_computed(asked)
 
 
 def _yields(node: Any, scope: Scope) -> Iterator[Column]:

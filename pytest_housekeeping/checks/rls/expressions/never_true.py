@@ -96,7 +96,9 @@ def _compares_nothing(node: Any, ground: Ground) -> bool:
     if node.kind == "AEXPR_OP_ANY":
         return _is_empty_array(node.rexpr, ground)
     in_nothing = names_of(node.name) == ("?",) and literal_of(node.lexpr) in ("[]", "{}")
-    return in_nothing or _is_null(node.lexpr, ground) or _is_nobodys_text(node, ground)
+    # To these operators NULL is an element of no array.
+    held = names_of(node.name)[0] in ("@>", "&&") and _is_array_of_null(node.rexpr)
+    return in_nothing or held or _is_null(node.lexpr, ground) or _is_nobodys_text(node, ground)
 
 
 def _is_strict(node: Any) -> bool:
@@ -156,6 +158,11 @@ def _is_empty_array(node: Any, ground: Ground) -> bool:
         and node.subLinkType == "ARRAY_SUBLINK"
         and no_row(node.subselect, ground)
     )
+
+
+def _is_array_of_null(node: Any) -> bool:
+    array = is_a(node, "TypeCast") and bool(node.typeName.arrayBounds)
+    return array and literal_of(node) == "{NULL}"
 
 
 def _no_element(node: Any, ground: Ground) -> bool:

@@ -28,10 +28,12 @@ class ContextComparison:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContextConstant:
-    """A policy compares such an expression with a text that it holds itself: a role, say."""
+    """A policy compares such an expression with a text that it holds itself: a role, say.
+    ``anything``: it asks only that there be one, such as the value."""
 
     expression: str
     value: str
+    anything: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,7 +24,11 @@ _KINDS: tuple[Pair, ...] = (
     ("5b0f6f5e-2a55-4c2b-9a53-0d6f3f5f1a01", "5b0f6f5e-2a55-4c2b-9a53-0d6f3f5f1a02"),
     ("2000000017", "2000000018"),
 )
-_FORMS = ("{}", "{}/hk", "{}-hk", "{}:hk", "{}.hk", "hk/{}", "{} hk", "{}hk")
+_FORMS = (
+    *("{}", "{}/hk", "{}-hk", "{}:hk", "{}.hk", "hk/{}", "{} hk", "{}hk"),
+    # A list of one: as an array, in JSON.
+    *("{{{}}}", '["{}"]'),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -170,7 +170,7 @@ def match_constants(
     )
     found: dict[ContextConstant, Claim] = {}
     for (each, claim, _), result in zip(trials, results, strict=True):
-        if result.value == each.value:
+        if result.value == each.value or (each.anything and each.value in str(result.value)):
             found.setdefault(each, claim)
     return found
 
