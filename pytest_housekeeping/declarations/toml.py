@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from pytest_housekeeping.errors import MisuseError, did_you_mean
+from pytest_housekeeping.sql.text import passwords_in_urls
+
+_IN_A_URL = passwords_in_urls()
 
 
 class Problems:
@@ -19,7 +22,8 @@ class Problems:
         self._found: list[str] = []
 
     def add(self, text: str) -> None:
-        self._found.append(text)
+        """A URL that was put where none belongs is told without its password."""
+        self._found.append(_IN_A_URL.sub(lambda url: url[0].replace(f":{url[1]}@", "@"), text))
 
     def raise_any(self, *, why: str, fix: str = "") -> None:
         """Raise MisuseError when anything was added."""

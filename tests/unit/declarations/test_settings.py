@@ -119,3 +119,15 @@ def test_the_page_lists_every_key() -> None:
         f.name for f in fields(Config) if f.name not in NO_KEYS and f"`{f.name}`" not in page
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    "line", ["server = {}", "lint = {}", "targets.x.env = {}", "targets.x.soak = {}"]
+)
+def test_a_url_in_the_wrong_place_is_told_without_its_password(tmp_path: Path, line: str) -> None:
+    url = "postgresql://ada:hunter-2-Zebra@db.example.org/shop"
+    text = f"[tool.housekeeping]\n{line.format(repr(url))}\n"
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(MisuseError, match=r"postgresql://ada@db\.example\.org/shop") as caught:
+        load_config(tmp_path, folders=())
+    assert "Zebra" not in str(caught.value)
