@@ -60,9 +60,10 @@ _MARKS = (
     _mark("Sqitch", r"^-- (?:deploy|revert|verify) \S+(?: (?:to|from|on) pg)\b.*$"),
     _mark(
         "graphile-migrate",
-        # What only chains its files (previous, hash) changes nothing of what runs.
-        r"^--! (?:split|include|no-transaction)\b.*$",
-        "take the marks out; each file is one migration here",
+        # What chains its files (previous, hash), or says what a part was called, runs nothing else.
+        r"^--![ \t]*(?:include[ \t]|no-transaction\b).*$",
+        "take the mark out: for a file that no transaction can hold -- hk: transaction=none, and in"
+        " the place of what is included its text",
     ),
     _mark("yoyo", r"^[ \t]*--[ \t]*depends:.*$", "take the mark out: the numbers give the order"),
     _mark("sqlx", r"^--[ \t]*no-transaction\b.*$", _OUTSIDE),

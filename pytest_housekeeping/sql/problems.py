@@ -28,10 +28,12 @@ class Problem:
     unreadable: bool = False
 
     @classmethod
-    def at(cls, text: str, offset: int, found: str, why: str, fix: str) -> Problem:
+    def at(
+        cls, text: str, offset: int, found: str, why: str, fix: str, *, unreadable: bool = False
+    ) -> Problem:
         """The same of the place at an offset of the text."""
         line, column = place(text, offset)
-        return cls(line=line, column=column, found=found, why=why, fix=fix)
+        return cls(line=line, column=column, found=found, why=why, fix=fix, unreadable=unreadable)
 
 
 def syntax_problem(text: str, error: SyntaxRefused) -> Problem:

@@ -55,6 +55,7 @@ def _reading(ground: Ground, path: str, text: str) -> Reading:
             f"{found[0]} is a template of tern",
             "it puts text into the file when it runs, which nothing here does",
             "write that text in its place, and let tern run the file so from now on",
+            unreadable=True,
         )
         for found in _TEMPLATE.finditer(values.text)
         if not _VALUE.fullmatch(found[0])

@@ -36,7 +36,7 @@ def problems(text: str) -> list[tuple[int, str]]:
         ("Sqitch", f"-- Deploy shop:label to pg\nSELECT 1;\n{UP}", 1),
         ("Sqitch", f"-- Revert label from pg\n{DOWN}", 1),
         ("Sqitch", "-- Verify shop:label on pg\nSELECT 1;", 1),
-        ("graphile-migrate", f"--! Previous: sha1:12\n--! split: 1-current.sql\n{UP}", 2),
+        ("graphile-migrate", f"--! split: 1.sql\n--! no-transaction\n{UP}", 2),
         ("yoyo", f"-- depends: 0003_more\n{UP}", 1),
         ("sqlx", "-- no-transaction\nCREATE INDEX i ON t (id);", 1),
         ("Atlas", f"-- atlas:txmode none\n{UP}", 1),

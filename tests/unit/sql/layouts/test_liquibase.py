@@ -171,8 +171,9 @@ def test_what_nothing_here_does_is_refused_by_its_line(
     tmp_path: Path, mark: str, text: str, said: str
 ) -> None:
     found = one(tmp_path, f"{text}SELECT 1;", f"--changeset ada:1 {mark}")
-    [(_, problem)] = found.problems("ada:1")
-    assert said in problem
+    [problem] = found.file("ada:1").problems
+    assert said in problem.found
+    assert problem.unreadable
 
 
 def test_another_end_of_statements_is_read_where_it_ends_a_line(tmp_path: Path) -> None:
