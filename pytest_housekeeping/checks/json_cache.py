@@ -61,7 +61,9 @@ def write_entries(file: Path, known: Mapping[str, Any], used: Mapping[str, Any])
     kept = dict(list(entries.items())[-max(KEPT_ENTRIES, len(used)) :])
     content = json.dumps({"format": FORMAT, "entries": kept}, separators=(",", ":")).encode()
     with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
+        # Whatever the umask is: what stands in a folder of others' is not believed.
+        for folder in (file.parent.parent, file.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace(file, _digest(file, content) + b"\n" + content)
         _remove_oldest(file.parent)
 

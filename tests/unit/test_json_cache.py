@@ -128,3 +128,14 @@ def test_what_is_not_as_it_was_written_is_not_known(
     add(file, {"a": 1})
     assert read_entries(file) == {"a": 1}
     assert read_entries(change(file)) == {}
+
+
+def test_nobody_else_can_write_where_it_lies(tmp_path: Path) -> None:
+    file = tmp_path / "pytest-housekeeping/proofs/a.json"
+    before = os.umask(0)
+    try:
+        write_entries(file, {}, {"a": 1})
+    finally:
+        os.umask(before)
+    for place in (file, *file.parents[:2]):
+        assert place.stat().st_mode & 0o077 == 0, place
