@@ -175,8 +175,8 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
     RunOutcome.UNKNOWN: _unsure(
         "Unknown: ask the database",
         "COMMIT was sent, or may have been, and no answer arrived. All of it is in, or nothing is.",
-        "Do not run again yet: ask the server as the message above says.",
-        "Then run again: what is applied is found in the history and not repeated.",
+        "Run again as soon as the server answers: it is asked what has become of that COMMIT.",
+        "What is applied is found in the history and not repeated.",
     ),
 }
 _STAGING: dict[RunOutcome, OutcomeText] = {
