@@ -79,7 +79,8 @@ def way_up(text: str, values: Mapping[str, str]) -> Reading:
     text = without_ignored(text.encode()).decode().replace("\r\n", "\n")
     text, asked = _with_conditions(text)
     text, wrong = _with_semicolons(text, said.get("enddelimiter", ""))
-    found = replaced(text, values)
+    # The mark has said what it says: a rollback brings the text back as plain SQL.
+    found = replaced(text[len(header.removesuffix("\r")) :], values)
     stripped = said.get("stripcomments") != "false"
     return Reading(
         text=without_comments_in_bodies(found.text) if stripped else found.text,

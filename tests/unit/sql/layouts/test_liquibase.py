@@ -9,6 +9,7 @@ import pytest
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres.tool_history.checksums import checksum_of
+from pytest_housekeeping.sql.file import from_text
 from pytest_housekeeping.sql.layouts.layout import Entry
 from pytest_housekeeping.sql.layouts.new import new_migration
 from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
@@ -132,6 +133,8 @@ def test_what_runs_on_change_is_repeated_and_what_says_so_runs_outside(tmp_path:
     index = "\n--changeset ada:i runInTransaction:false\nCREATE INDEX CONCURRENTLY i ON t (a);"
     found = read_layout(tmp_path, {f"{AT}/1.sql": HEAD + view + index})
     assert found.paths(Kind.VIEW) == ["1.sql#ada:v"]
+    # As a rollback brings it back.
+    assert from_text("1.sql#ada:v", Kind.VIEW, found.text("ada:v"), "").problems == ()
     assert found.file("ada:i").transaction == "none"
 
 
