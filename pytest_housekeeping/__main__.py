@@ -14,7 +14,7 @@ from pytest_housekeeping import sandbox
 from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.command_line import command_line
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.pages import docs_folder
+from pytest_housekeeping.declarations.pages import docs_folder, told_of_finding, told_of_findings
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
@@ -208,7 +208,8 @@ def _platform(given: argparse.Namespace) -> int:
 
 
 def _docs(given: argparse.Namespace) -> int:
-    """Print the page, as Markdown; where there is none, the closest name."""
+    """Print the page, as Markdown; of a finding that has none what stands of it on another one;
+    where there is neither, the closest name."""
     name: str | None = given.page
     folder = docs_folder()
     rules = _pages(folder / "rules")
@@ -216,12 +217,16 @@ def _docs(given: argparse.Namespace) -> int:
     index = pages.pop(_INDEX)
     if name is None:
         lines = [f"  {each:<{max(map(len, pages))}}  {_title(pages[each])}" for each in pages]
-        _out("\n".join([*lines, f"and a page for each of the {len(rules)} rules, by its id", ""]))
+        last = f"and a page for each of the {len(rules)} rules, by its id; a row of other findings"
+        _out("\n".join([*lines, last, ""]))
         return 0
     wanted = name.removesuffix(".md").rpartition("/")[2]
     page = {**rules, **pages, _INDEX: index}.get(wanted)
+    if page is None and (told := told_of_finding(wanted)):
+        _out(f"{told}\n")
+        return 0
     if page is None:
-        near = did_you_mean(wanted, [*pages, *rules], spell=repr)
+        near = did_you_mean(wanted, [*pages, *rules, *told_of_findings()], spell=repr)
         fix = "list them: python -m pytest_housekeeping docs"
         _say(str(MisuseError(f"there is no page {name!r}{near}", fix=fix)))
         return _NO_PAGE
