@@ -88,12 +88,12 @@ def test_a_failing_test_that_prints_it(production: Production) -> None:
     production.change({"pyproject.toml": settings, "checks/test_a.py": TELLTALE})
     token = "ghs_16C7e42F292c6912E7"
     told = ("--junitxml=junit.xml", "-o", "junit_family=legacy", "--log-file=run.log")
-    all_of_it = (*told, "--capture=tee-sys", "--debug=debug.log")
+    all_of_it = (*told, "--capture=tee-sys", "--debug=debug.log", "-o", "cache_dir=cache")
     kept = tuple(name for name in OFF if name != "cacheprovider")
     shown = ("--showlocals", "--tb=long", "-rA", "-vv")
     run = production.promote(*shown, *all_of_it, without=kept, SERVICE_TOKEN=token)
     assert run.code == 1, run.output
-    remembered = ".pytest_cache/v/cache/nodeids"
+    remembered = "cache/v/cache/nodeids"
     for name in ("junit.xml", "run.log", "debug.log", remembered):
         assert "[secret]" in (production.root / name).read_text()
     assert run.tells(token) == []

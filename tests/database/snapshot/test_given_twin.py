@@ -25,7 +25,12 @@ from pytest_housekeeping.snapshot.copies.twin import Dumps, Twin, twin_of, witho
 from pytest_housekeeping.snapshot.dumps.around import dump_around
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint import (
+    Fingerprint,
+    SchemaObject,
+    in_order,
+    read_fingerprint,
+)
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 from support.postgres_service import PASSWORD, left_as_found, service, state_of
 
@@ -135,7 +140,7 @@ def test_extensions_are_those_of_the_given_server(given: RestoreServer, taken: T
     assert extensions_to_leave_out(16, names, frozenset(), given) == {"postgis"}
     assert extensions_to_leave_out(16, names, frozenset({"postgis"}), given) == frozenset()
     postgis = SchemaObject(name="extension postgis", parent="", text="")
-    needs = replace(taken.schema, entries=(*taken.schema.entries, postgis))
+    needs = replace(taken.schema, entries=in_order((*taken.schema.entries, postgis)))
     with (
         pytest.raises(BackupNotProved) as caught,
         twin_of(
