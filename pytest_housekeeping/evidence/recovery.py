@@ -138,7 +138,7 @@ def _outcome(
     if finished and finished[0]["event"] == "finished":
         return RunOutcome(finished[0]["outcome"]), finished[0]["message"]
     if not committed:
-        return RunOutcome.ROLLED_BACK, "Nothing was committed: the database is as it was."
+        return RunOutcome.ROLLED_BACK, "Nothing was committed."
     return _outcome_of_commits(events, plan, committed)
 
 

@@ -22,6 +22,8 @@ from pytest_housekeeping.sql.text import digest, place
 if TYPE_CHECKING:
     from pytest_housekeeping.sql.enums import EarlyUse
 
+# Findings of what no rollback takes back.
+REACHES, STAYS = "reaches-outside", "stays-behind"
 _OWN_HEADER = "-- hk: transaction=own"
 _OUTSIDE_WHY = (
     "it is done at once, in staging, on each copy of production and in production, and no rollback"
@@ -82,10 +84,10 @@ def reaching_out(config: Config, plan: Plan) -> Iterable[tuple[str, SqlFile, Pro
         text = _text(config, plan, file.path)
         for offset, what in reached_outside(text):
             found = Problem.at(text, offset, what, _OUTSIDE_WHY, _OUTSIDE_FIX)
-            yield "reaches-outside", file, found
+            yield REACHES, file, found
         for offset, what in done_at_once(text) if file.kind is not Kind.SEED else ():
             fix = _RESTART if what == "setval" else _AT_ONCE_FIX
-            yield "stays-behind", file, Problem.at(text, offset, f"{what}()", _AT_ONCE_WHY, fix)
+            yield STAYS, file, Problem.at(text, offset, f"{what}()", _AT_ONCE_WHY, fix)
 
 
 def limits_of_their_own(config: Config, plan: Plan) -> Iterable[tuple[str, SqlFile, Problem]]:

@@ -15,7 +15,7 @@ from pytest_housekeeping.evidence.report.batch import TouchedRelation, destroyed
 from pytest_housekeeping.evidence.report.display import duration
 from pytest_housekeeping.evidence.report.opening import commit_url, web_address
 from pytest_housekeeping.evidence.report.production import now_told, rows_of
-from pytest_housekeeping.evidence.report.tally import failures, findings
+from pytest_housekeeping.evidence.report.tally import as_it_was, failures, findings
 from pytest_housekeeping.evidence.report.templates import template
 from pytest_housekeeping.evidence.report.timeline import timeline
 from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.evidence.model.findings import FindingRecord
     from pytest_housekeeping.evidence.model.steps import StepRecord
+
+_NOTHING = "None of it was committed: the database is as it was before this run."
 
 
 def incident_report(
@@ -61,7 +63,7 @@ def incident_report(
         undone=[("rolled back", each) for each in reverted],
         undoes=run.mode is Mode.ROLLBACK,
         applied=[step for step in audit.steps if step.phase is Phase.APPLY],
-        nothing_committed=run.outcome in UNDONE,
+        nothing_committed=as_it_was(_NOTHING, audit) if run.outcome in UNDONE else "",
         failed=[(step, _findings_of(step, audit)) for step in failures(audit)],
         proposal=proposal,
         changes=changes,

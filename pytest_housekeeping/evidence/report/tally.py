@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.kinds import GRAVITY, FindingKind, kinds_of
 from pytest_housekeeping.model import Outcome, Phase
+from pytest_housekeeping.plan.problems import REACHES, STAYS
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
@@ -35,6 +36,14 @@ class PhaseCount:
 def failures(audit: Audit) -> list[StepRecord]:
     """The steps that failed, in the order in which they ran: the first is the one to read."""
     return [step for step in audit.steps if step.outcome is Outcome.FAILED]
+
+
+def as_it_was(said: str, audit: Audit) -> str:
+    """Of a batch that was rolled back, with what of it no rollback takes back."""
+    told = {each.rule for each in audit.findings}
+    stays = " and ".join(rule for rule in (REACHES, STAYS) if rule in told)
+    but = f", but for what no rollback takes back ({stays})" if stays else ""
+    return said.replace("as it was", f"as it was{but}")
 
 
 def lock_conflicts(audit: Audit) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.evidence.bound import SecondPerson
-from pytest_housekeeping.evidence.report.tally import failures
+from pytest_housekeeping.evidence.report.tally import as_it_was, failures
 from pytest_housekeeping.evidence.run_outcomes import PROVED
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 
@@ -47,7 +47,7 @@ def outcome_text(audit: Audit) -> OutcomeText:
     text = text_of(mode, outcome)
     commands = {"promotion": _promotion(audit), "target": Target(name=audit.run.target).option}
     steps = tuple(each.format(**commands) for each in text.next_steps)
-    text = replace(text, meaning=_counted(text.meaning, audit.plan.segments), next_steps=steps)
+    text = replace(text, meaning=_counted(text.meaning, audit), next_steps=steps)
     if audit.opens_review:
         review = _REVIEW.format(run=audit.run.id)
         text = replace(text, next_steps=(*text.next_steps, review))
@@ -60,12 +60,12 @@ def outcome_text(audit: Audit) -> OutcomeText:
     return text
 
 
-def _counted(meaning: str, segments: int) -> str:
-    """Of a batch of several transactions, that it was several."""
-    if segments == 1:
-        return meaning
-    counted = meaning.replace("in one transaction", f"in {segments} transactions")
-    return counted.replace("the transaction was", f"its {segments} transactions were")
+def _counted(meaning: str, audit: Audit) -> str:
+    """Of a batch of several transactions, that it was several; of one that is undone what stays."""
+    if (segments := audit.plan.segments) != 1:
+        meaning = meaning.replace("in one transaction", f"in {segments} transactions")
+        meaning = meaning.replace("the transaction was", f"its {segments} transactions were")
+    return as_it_was(meaning, audit)
 
 
 def _promotion(audit: Audit) -> str:

@@ -16,6 +16,7 @@ from pytest_housekeeping.evidence.report.github import step_summary
 from pytest_housekeeping.evidence.report.html import summary_html
 from pytest_housekeeping.evidence.report.incident import incident_report
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
+from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.recording.incident_files import write_incident
@@ -91,6 +92,17 @@ def test_a_failed_check_is_told_with_its_repair_and_markup_is_text() -> None:
         audit, audit_folder="log"
     )
     assert "None of it was committed: the database is as it was before this run." in report
+
+
+def test_what_no_rollback_takes_back_is_not_called_as_it_was() -> None:
+    audit = failed_sample(Mode.PROD)
+    stays = audit.findings[0].model_copy(update={"rule": "stays-behind"})
+    told = audit.model_copy(update={"findings": (*audit.findings, stays)})
+    but = "as it was, but for what no rollback takes back (stays-behind)"
+
+    assert but in incident_report(told)
+    assert but in outcome_text(told).meaning
+    assert "no rollback" not in incident_report(audit) + outcome_text(audit).meaning
 
 
 def test_a_proposal_is_told_by_what_the_run_did() -> None:
