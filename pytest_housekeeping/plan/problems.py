@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.sql.enums import EarlyUse
 
 # Findings of what no rollback takes back.
-REACHES, STAYS = "reaches-outside", "stays-behind"
+REACHES = "reaches-outside"
+STAYS = "stays-behind"
 _OWN_HEADER = "-- hk: transaction=own"
 _OUTSIDE_WHY = (
     "it is done at once, in staging, on each copy of production and in production, and no rollback"

@@ -36,7 +36,7 @@ _MADE = {
 }
 # What hands an id on: where it comes from, it is found.
 _HANDED_ON = re.compile(r"(\w+\.)*rule(\.id)?|known\[1\]|each\['rule'\]")
-_GIVES = re.compile(r"rule=|rule, |error\(|finding\(|roles_out_of_reach\(|yield \"")
+_GIVES = re.compile(r"rule=|rule, |error\(|finding\(|roles_out_of_reach\(|yield [\"A-Z]")
 
 
 def test_every_finding_is_told_and_nothing_else_is() -> None:
@@ -81,7 +81,7 @@ def _ids() -> tuple[set[str], set[str]]:
             if isinstance(value, ast.Constant):
                 ids.add(str(value.value))
             elif name := known.get(said) or _imported(nodes, said):
-                ids.add(name)
+                ids |= {name} if is_sure or " " not in name else set()
             elif said in _MADE:
                 ids |= set(_MADE[said])
             elif is_sure and not _HANDED_ON.fullmatch(said):
@@ -95,6 +95,8 @@ def _given(node: ast.AST) -> Iterator[tuple[ast.expr, bool]]:
         first = node.value.elts[0]
         if isinstance(first, ast.Constant) and re.fullmatch(r"[a-z]+(-[a-z]+)+", str(first.value)):
             yield first, True
+        elif isinstance(first, ast.Name) and first.id.isupper():
+            yield first, False
     if not isinstance(node, ast.Call):
         return
     given = [(each.value, True) for each in node.keywords if each.arg == "rule"]
