@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pytest_housekeeping.errors import HousekeepingError
 
+NO_ROOM = "make room on the disk, or the folder writable, and run again"
+
 
 def write_whole(path: Path, text: str) -> None:
     """The file holds the text, and its folder is there; what it was, and a link, it stays.
@@ -31,5 +33,5 @@ def write_whole(path: Path, text: str) -> None:
         raise HousekeepingError(
             f"{path} cannot be written: {error.strerror}",
             why="nothing of it was, and what was there is as it was",
-            fix="make room on the disk, or the folder writable, and run again",
+            fix=NO_ROOM,
         ) from None

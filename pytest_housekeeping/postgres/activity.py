@@ -155,8 +155,9 @@ class Activity:
 
         https://www.postgresql.org/docs/16/runtime-config-replication.html
         """
-        told = _HOW_MANY.match(self.asks_for)
-        return self.there < (int(told[1]) if told else bool(self.asks_for))
+        asked = self.asks_for.strip()
+        told = _HOW_MANY.match(asked)
+        return self.there < (int(told[1]) if told else bool(asked))
 
 
 def read_activity(connection: LentConnection, wanted: Mapping[str, str]) -> Activity:
@@ -204,7 +205,7 @@ def read_standbys(connection: Connection, asks_for: str) -> Activity:
     """
     replicas = connection.execute(_REPLICAS).fetchall()
     return Activity(
-        asks_for=asks_for.strip(),
+        asks_for=asks_for,
         replicas=tuple(
             Replica(name=name, state=state, lag_s=lag, lacks=lacks, confirms=confirms)
             for name, state, lag, lacks, confirms in replicas

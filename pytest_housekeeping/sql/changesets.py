@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 _FIRST = re.compile(rb"\s*--\s*liquibase\s*formatted[^\r\n]*", re.IGNORECASE)
 _ANY = re.compile(rb"^[ \t]*--?[ \t]*changeset\b[^\r\n]*", re.MULTILINE | re.IGNORECASE)
-_MARK = re.compile(
-    rb"[ \t]*--[ \t]*changeset[ \t]+(\"[^\"]+\"|[^:]+):(\"[^\"]+\"|\S+)", re.IGNORECASE
-)
+MARK = r"[ \t]*--[ \t]*changeset[ \t]+(\"[^\"]+\"|[^:\r\n]+):(\"[^\"]+\"|\S+)"
+"""Matches the mark of a changeset as far as its author and its id, whatever their letters' case."""
+
+_MARK = re.compile(MARK.encode(), re.IGNORECASE)
 _IGNORED = re.compile(
     rb"^--[ \t]*ignoreLines:(?:start[ \t]*\r?$.*?^--[ \t]*ignoreLines:end[^\r\n]*|(\d+)[ \t]*\r?$)",
     re.MULTILINE | re.IGNORECASE | re.DOTALL,
@@ -31,6 +32,11 @@ class Changeset:
     id: str
     data: bytes
     line: int
+
+    @property
+    def lines(self) -> range:
+        """Those of the file in which it stands."""
+        return range(self.line, self.line + self.data.count(b"\n") + 1)
 
     @property
     def name(self) -> str:
@@ -56,17 +62,12 @@ def is_formatted(data: bytes) -> bool:
 
 def cut_at_changesets(data: bytes) -> CutFile:
     """A file in its pieces; white space at the end of one belongs to none."""
-    ignored = list(_ignored(data))
-    marks = [
-        each
-        for each in _ANY.finditer(data)
-        if not any(start <= each.start() < end for start, end in ignored)
-    ]
-    read = [(found, mark) for mark in marks if (found := _MARK.match(mark[0]))]
+    marks = [(_MARK.match(mark[0]), mark) for mark in _ANY.finditer(without_ignored(data))]
+    read = [(found, mark) for found, mark in marks if found]
     unread = [
         (data.count(b"\n", 0, mark.start()) + 1, _text(mark[0].strip()))
-        for mark in marks
-        if not _MARK.match(mark[0])
+        for found, mark in marks
+        if not found
     ]
     if not read:
         return CutFile(head=data, changesets=(), unread=tuple(unread))
@@ -94,9 +95,12 @@ def _ignored(data: bytes) -> Iterator[tuple[int, int]]:
 
 def without_ignored(data: bytes) -> bytes:
     """The bytes with blanks in the place of what Liquibase passes over, every line in its place."""
+    pieces, done = [], 0
     for start, end in _ignored(data):
-        data = data[:start] + re.sub(rb"[^\r\n]", b" ", data[start:end]) + data[end:]
-    return data
+        begins = max(start, done)  # a number of lines may reach into the next
+        pieces += [data[done:begins], re.sub(rb"[^\r\n]", b" ", data[begins:end])]
+        done = max(done, end)
+    return b"".join([*pieces, data[done:]])
 
 
 def _text(data: bytes) -> str:

@@ -62,6 +62,11 @@ def in_quotes(*names: str) -> str:
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
+def text_literal(value: str) -> str:
+    """A text for SQL, where standard_conforming_strings is on."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def spelt(*names: str) -> str:
     """A name for a step id or a recorded fingerprint, its parts joined by dots.
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse, strings
+from pytest_housekeeping.sql.parse import Statement, nodes_of, parsed, strings
 from pytest_housekeeping.sql.parser import ParseError, scan
 
 # https://www.postgresql.org/docs/16/functions-admin.html#FUNCTIONS-ADMIN-GENFILE
@@ -61,11 +60,7 @@ def _found(text: str, words: Iterable[str]) -> Iterator[tuple[int, Iterator[tupl
     low = text.lower()
     if not any(word in low for word in words):
         return  # nearly every file: nothing has to be parsed
-    try:
-        statements = parse(text)
-    except SyntaxRefused:
-        return  # told as such
-    for statement in statements:
+    for statement in parsed(text):
         yield statement.offset, _ways(statement)
 
 
@@ -82,18 +77,10 @@ def _ways(statement: Statement) -> Iterator[tuple[str, str]]:
         ]
         yield from _in_text(_without_comments(body).lower())
     elif statement.name not in _DEFINING:
-        yield from _calls(statement.body)
-
-
-def _calls(node: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(node, dict):
-        if name := strings(node.get("funcname", ()))[-1:]:
-            yield from _call(name[0])
-        for value in node.values():
-            yield from _calls(value)
-    elif isinstance(node, list):
-        for each in node:
-            yield from _calls(each)
+        for key, value in nodes_of(statement.body):
+            if key == "funcname":
+                for name in strings(value)[-1:]:
+                    yield from _call(name)
 
 
 def _in_text(code: str) -> Iterator[tuple[str, str]]:

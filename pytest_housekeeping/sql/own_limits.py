@@ -8,19 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pytest_housekeeping.config import milliseconds
-from pytest_housekeeping.sql.parse import Node, SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import Node, parsed
 
 
 def limits_lifted(text: str, limits: Mapping[str, int]) -> Iterator[tuple[int, str]]:
     """Of each statement that lets one of the ``limits``, in milliseconds, be more than that: its
     offset, and what it sets."""
-    if not any(name in text.lower() for name in limits):
-        return
-    try:
-        statements = parse(text)
-    except SyntaxRefused:
-        return  # told as such
-    for statement in statements:
+    low = text.lower()
+    if not any(name in low for name in limits):
+        return  # nearly every file: nothing has to be parsed
+    for statement in parsed(text):
         name = str(statement.body.get("name", "")).lower()
         if statement.name == "VariableSetStmt" and name in limits:
             value = _value(statement.body)

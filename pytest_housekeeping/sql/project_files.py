@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from pytest_housekeeping.sql.changesets import cut_at_changesets
+from pytest_housekeeping.sql.changesets import Changeset, cut_at_changesets
 from pytest_housekeeping.sql.path_names import changeset_in, on_disk
 from pytest_housekeeping.sql.text import digest
 
@@ -42,7 +42,10 @@ class ProjectFiles:
         if isinstance(known := self._contents.get(path), bytes):
             return known  # as nearly each is asked for: several times, by its own name
         if named := changeset_in(path):
-            return self._changeset(on_disk(path), named)
+            whole = on_disk(path)
+            if (found := self._changesets(whole).get(named)) is None:
+                raise FileNotFoundError(ENOENT, "it holds no such changeset", f"{whole}#{named}")
+            return found.data
         path = on_disk(path)
         if path not in self._contents:
             if self._sealed:
@@ -56,12 +59,9 @@ class ProjectFiles:
             raise content.with_traceback(None)
         return content
 
-    def _changeset(self, path: str, name: str) -> bytes:
+    def _changesets(self, path: str) -> Mapping[str, Changeset]:
         data = self.read(path)
-        cut = self.once(f"changesets of {path}", data, lambda: changesets_of(data))
-        if name not in cut:
-            raise FileNotFoundError(ENOENT, "it holds no such changeset", f"{path}#{name}")
-        return cut[name]
+        return self.once(f"changesets of {path}", data, lambda: _changesets_of(data))
 
     def beginning(self, path: str) -> bytes:
         """The first bytes of what is on the disk, to see what a file is: no part of what is read,
@@ -78,8 +78,8 @@ class ProjectFiles:
         named, whole = changeset_in(path), on_disk(path)
         if not named or not self.has(path):
             return None
-        data = self.read(whole)
-        return self.once(f"lines of {whole}", data, lambda: _lines_of(data)).get(named)
+        found = self._changesets(whole).get(named)
+        return found.lines if found else None
 
     def digest(self, path: str) -> str:
         """The sha256 of its bytes. Raises OSError where it cannot be read."""
@@ -156,19 +156,15 @@ def named_bytes(path: str, data: bytes) -> bytes:
     """Of the bytes of a file those that a path names: the changeset, or all; empty where it holds
     no such one."""
     named = changeset_in(path)
-    return changesets_of(data).get(named, b"") if named else data
+    if not named:
+        return data
+    found = _changesets_of(data).get(named)
+    return found.data if found else b""
 
 
-def changesets_of(data: bytes) -> Mapping[str, bytes]:
+def _changesets_of(data: bytes) -> Mapping[str, Changeset]:
     """The changesets of a file, by the names that paths give them."""
-    return {each.name: each.data for each in cut_at_changesets(data).changesets}
-
-
-def _lines_of(data: bytes) -> Mapping[str, range]:
-    return {
-        each.name: range(each.line, each.line + each.data.count(b"\n") + 1)
-        for each in cut_at_changesets(data).changesets
-    }
+    return {each.name: each for each in cut_at_changesets(data).changesets}
 
 
 def _bytes_of(root: str, path: str) -> bytes:

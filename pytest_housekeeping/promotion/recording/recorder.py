@@ -36,6 +36,7 @@ from pytest_housekeeping.promotion.recording.why_it_ended import (
     why_it_ended,
 )
 from pytest_housekeeping.promotion.repository.web_places import located
+from pytest_housekeeping.whole_file import NO_ROOM
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 _NO_CANARY = "--hk-no-canary does nothing any more: made-up rows are written to a copy alone"
 
-_NO_ROOM = "make room on the disk, or the folder writable, and run again"
 _NO_RECORD = "the next run completes it out of the journal; until then nobody can rely on it"
 
 
@@ -91,7 +91,7 @@ class Recorder:
             raise EvidenceError(
                 f"what an earlier run has left cannot be put on record: {error}",
                 why="what that run did would be forgotten",
-                fix=_NO_ROOM,
+                fix=NO_ROOM,
             ) from None
         self._journal = start_journal(self._folder, self._facts, secrets=self.secrets)
         if (identity := self.run.target.connection.known_identity) is not None:
@@ -274,7 +274,7 @@ class Recorder:
             kind = "" if isinstance(error, HousekeepingError | OSError) else f"{type(error)}: "
             said = f"THE EVIDENCE IS NOT COMPLETE: {kind}{error}"
             if isinstance(error, OSError):
-                said += f"\n  why: {_NO_RECORD}\n  fix: {_NO_ROOM}"
+                said += f"\n  why: {_NO_RECORD}\n  fix: {NO_ROOM}"
             if said not in self.messages:
                 self.messages += ["", said]
             self.complete = False

@@ -16,7 +16,7 @@ from pytest_housekeeping.snapshot.way_back.inverse import (
     undo,
     unknown,
 )
-from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.identifiers import quoted, text_literal
 from pytest_housekeeping.sql.parse import printed
 from pytest_housekeeping.sql.parser import Node
 
@@ -145,15 +145,11 @@ def _values_made(old: Said, new: Said) -> Iterator[Proposed]:
     labels = [label.sval for label in old.node.vals]
     for place, label in enumerate(labels):
         if label not in there:
-            after = f" AFTER {_text(labels[place - 1])}" if place else ""
-            after = after or (f" BEFORE {_text(there[0])}" if there else "")
+            after = f" AFTER {text_literal(labels[place - 1])}" if place else ""
+            after = after or (f" BEFORE {text_literal(there[0])}" if there else "")
             there.insert(place, label)
-            sql = f"ALTER {old.subject} ADD VALUE {_text(label)}{after}"
+            sql = f"ALTER {old.subject} ADD VALUE {text_literal(label)}{after}"
             yield Proposed(sql=sql, mark=Mark.SAFE, why="")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _columns_dropped(old: Said, new: Said) -> Iterator[Proposed]:

@@ -28,7 +28,7 @@ def _listing(ground: Ground) -> Listing:
     passed_over: dict[str, str] = {}
     for path in sorted(ground.files.find(ground.folder, "*.sql")):
         version = path.rpartition("/")[2].removesuffix(".sql").partition("_")[0]
-        text = _text(ground, path)
+        text = ground.text(path)
         if migrations and "checkpoint" in _directives(text):
             # An empty database gets it in the place of what is before it, and no other one.
             passed_over[path] = "it sums up files that are here"
@@ -38,14 +38,6 @@ def _listing(ground: Ground) -> Listing:
         if back:
             rollbacks.append(Entry(path=back, kind=Kind.ROLLBACK, undoes=path))
     return Listing(entries=(*migrations, *rollbacks), passed_over=passed_over)
-
-
-def _text(ground: Ground, path: str) -> str:
-    """What cannot be read is told elsewhere."""
-    try:
-        return ground.files.read(path).decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def _directives(text: str) -> dict[str, str]:

@@ -73,6 +73,13 @@ class Ground:
         """A path below it."""
         return posixpath.join(self.folder, *names)
 
+    def text(self, path: str) -> str:
+        """That of a file on the disk; "" of one that cannot be read, which is told elsewhere."""
+        try:
+            return self.files.read(path).decode(errors="replace")
+        except OSError:
+            return ""
+
 
 def as_it_stands(_: Ground, __: str, text: str) -> Reading:
     """For tools that have a file of its own for each direction, and no marks in it."""

@@ -6,16 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from pytest_housekeeping.sql.changesets import without_ignored
+from pytest_housekeeping.sql.changesets import MARK, without_ignored
+from pytest_housekeeping.sql.identifiers import text_literal
 from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.layouts.liquibase_bodies import without_comments_in_bodies
 from pytest_housekeeping.sql.layouts.placeholders import replaced
 from pytest_housekeeping.sql.problems import Problem
 
 _ATTRIBUTE = re.compile(r'(\w+):("[^"]*"|\S*)')
-_MARK = re.compile(
-    r"^[ \t]*--[ \t]*changeset\s+(?:\"[^\"]+\"|[^:\n]+):(?:\"[^\"]+\"|\S+)", re.IGNORECASE
-)
+_MARK = re.compile(MARK, re.IGNORECASE)
 _BACK = re.compile(r"^([ \t]*--[ \t]*rollback )(.*)$", re.MULTILINE | re.IGNORECASE)
 _BACK_BLOCK = re.compile(
     r"^[ \t]*/\*[ \t]*liquibase[ \t]*rollback[ \t]*$\n(.*?)\*/[ \t]*$",
@@ -218,16 +217,12 @@ def _check(wanted: str, query: str) -> str:
         "t": ("t", "true"),
         "f": ("f", "false"),
     }
-    values = ", ".join(map(_literal, known.get(wanted.lower(), (wanted,))))
-    said = _literal(f"the precondition is not met: {query} is not {wanted}")
+    values = ", ".join(map(text_literal, known.get(wanted.lower(), (wanted,))))
+    said = text_literal(f"the precondition is not met: {query} is not {wanted}")
     return (
         f"DO $hk_condition$ BEGIN IF coalesce(({query})::pg_catalog.text NOT IN ({values}), true)"
         f" THEN RAISE EXCEPTION USING MESSAGE = {said}; END IF; END $hk_condition$;"
     )
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _with_semicolons(text: str, delimiter: str) -> tuple[str, list[Problem]]:

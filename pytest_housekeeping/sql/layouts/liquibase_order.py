@@ -92,8 +92,7 @@ def _order(ground: Ground) -> Order:
 
 def _changelogs(ground: Ground, here: frozenset[str]) -> Iterator[_Changelog]:
     """The changelogs nearest to the folder that lead into it, and that none of them includes."""
-    folder = ground.folder
-    while True:
+    for folder in _upwards(ground.folder):
         found = []
         for path in _candidates(ground, folder):
             walk = _Walk(ground)
@@ -104,24 +103,24 @@ def _changelogs(ground: Ground, here: frozenset[str]) -> Iterator[_Changelog]:
         if found:
             yield from (each for each, _ in found if each.path not in below)
             return
-        if not folder:
-            return
-        folder = posixpath.dirname(folder)
 
 
 def _named(ground: Ground, found: Sequence[_Changelog]) -> Iterator[_Changelog]:
     """The one that Liquibase's own settings name, in the folder or above it."""
-    folder = ground.folder
-    while True:
+    for folder in _upwards(ground.folder):
         path = posixpath.join(folder, _SETTINGS)
         if ground.files.has(path):
             text = ground.files.read(path).decode(errors="replace")
             for said in _CHANGELOG_FILE.findall(text):
                 name = posixpath.normpath(said.removeprefix("classpath:").strip("/"))
                 yield from (each for each in found if f"/{each.path}".endswith(f"/{name}"))
-        if not folder:
-            return
-        folder = posixpath.dirname(folder)
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    """A folder, and those above it up to the root of the project, which is ""."""
+    yield folder
+    while folder:
+        yield (folder := posixpath.dirname(folder))
 
 
 def _candidates(ground: Ground, folder: str) -> Iterator[str]:
@@ -172,14 +171,12 @@ def _resolved(ground: Ground, path: str, said: str, *, relative: bool) -> str:
     """From the root of the project: beside the changelog, or from where Liquibase begins to look,
     which is the nearest folder above the changelog that holds it."""
     said = said.replace("\\", "/").removeprefix("classpath*:").removeprefix("classpath:").strip("/")
-    folder = posixpath.dirname(path)
-    while True:
+    beside = posixpath.dirname(path)
+    for folder in [beside] if relative else _upwards(beside):
         there = posixpath.normpath(posixpath.join(folder, said))
         if said and (ground.files.root / there).exists():
             return there
-        if relative or not folder:
-            raise _Unread(path, f"includes {said or 'nothing'}, and there is no such file")
-        folder = posixpath.dirname(folder)
+    raise _Unread(path, f"includes {said or 'nothing'}, and there is no such file")
 
 
 def _children(path: str, data: bytes) -> Sequence[tuple[str, Mapping[str, Any]]]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pytest_housekeeping.errors import SqlFileError
-from pytest_housekeeping.sql.identifiers import in_quotes
+from pytest_housekeeping.sql.identifiers import in_quotes, text_literal
 from pytest_housekeeping.sql.layouts.layout import Ground, Reading
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import Woven, decode
@@ -118,7 +118,7 @@ class _Weaver:
             return found[0]
         value = self.variables[name]
         if found["literal"]:
-            return "'" + value.replace("'", "''") + "'"
+            return text_literal(value)
         return in_quotes(value) if found["identifier"] else value
 
     def _command(

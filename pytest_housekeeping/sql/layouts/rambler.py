@@ -25,17 +25,9 @@ def _listing(ground: Ground) -> Listing:
         name = path.rpartition("/")[2]
         back = down_of(path)
         entries.append(Entry(path=path, kind=Kind.MIGRATION, version=name, rollback=back))
-        if any(holds_sql(text) for text, _ in _sections(_text(ground, path), _DOWN)):
+        if any(holds_sql(text) for text, _ in _sections(ground.text(path), _DOWN)):
             entries.append(Entry(path=back, kind=Kind.ROLLBACK, undoes=path))
     return Listing(entries=tuple(entries))
-
-
-def _text(ground: Ground, path: str) -> str:
-    """What cannot be read is told elsewhere."""
-    try:
-        return ground.files.read(path).decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def _sections(text: str, wanted: str) -> Sequence[tuple[str, int]]:

@@ -125,9 +125,6 @@ def _problems(text: str, up: re.Match[str] | None, cut: int, halves: Halves) -> 
 
 def _has_way_down(ground: Ground, path: str, halves: Halves) -> bool:
     """Whether any statement stands in the lower half; what cannot be read is told elsewhere."""
-    try:
-        text = ground.files.read(on_disk(path)).decode(errors="replace")
-    except OSError:
-        return False
+    text = ground.text(on_disk(path))
     down = halves.down.search(text)
     return down is not None and holds_sql(text[down.end() :])

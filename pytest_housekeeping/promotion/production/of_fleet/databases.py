@@ -24,7 +24,6 @@ from pytest_housekeeping.promotion.production.target_address import open_product
 from pytest_housekeeping.sql.identifiers import SIMPLE
 
 _KEYS = ("name", "database", "host", "port", "state", "names")
-# What PostgreSQL prints as it is: one that it prints in quotes here and not there is not alike.
 # A program that cannot reach its registry may say how it has tried.
 _IN_URL = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
 _WHY = "what is not listed as it is would be promoted as another one, or not at all"
@@ -212,6 +211,7 @@ def _names(given: object) -> Mapping[str, str]:
     """Raises ValueError for what can be told from no other word, or stands for two things."""
     if not isinstance(given, dict):
         raise TypeError(f"names = {given!r} is no object")
+    # What PostgreSQL prints in quotes here and not there is not alike.
     for key, name in given.items():
         if not (isinstance(name, str) and SIMPLE.fullmatch(name) and SIMPLE.fullmatch(str(key))):
             raise ValueError(f"names: {key} = {name!r} is no plain lower-case identifier")
