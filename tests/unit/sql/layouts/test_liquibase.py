@@ -9,6 +9,7 @@ import pytest
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres.tool_history.checksums import checksum_of
+from pytest_housekeeping.sql.changesets import without_ignored
 from pytest_housekeeping.sql.file import from_text
 from pytest_housekeeping.sql.layouts.layout import Entry
 from pytest_housekeeping.sql.layouts.new import new_migration
@@ -287,3 +288,9 @@ def test_a_new_changeset_has_a_file_behind_all(tmp_path: Path) -> None:
     found = read_layout(tmp_path / "b", named)
     with pytest.raises(MisuseError, match="name it in the changelog"):
         new_migration(found.config, found.sources, "more", up="-- more")
+
+
+def test_lines_that_two_marks_pass_over_stay_in_their_places() -> None:
+    text = b"--ignoreLines:2\n--ignoreLines:3\na\nb\nc\nd\n"
+
+    assert without_ignored(text) == b" " * 15 + b"\n" + b" " * 15 + b"\n \n \n \nd\n"
