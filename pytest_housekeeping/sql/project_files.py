@@ -152,6 +152,13 @@ class ProjectFiles:
         }
 
 
+def upwards(folder: str) -> Iterator[str]:
+    """A folder, and those above it up to the root of the project, which is ""."""
+    yield folder
+    while folder:
+        yield (folder := posixpath.dirname(folder))
+
+
 def named_bytes(path: str, data: bytes) -> bytes:
     """Of the bytes of a file those that a path names: the changeset, or all; empty where it holds
     no such one."""

@@ -38,6 +38,12 @@ def origin(text: str, path: str, line: int) -> tuple[str, int]:
     return there or path, number
 
 
+def blanked(text: str, start: int, end: int) -> str:
+    """The text with blanks between two places, and every line where it was."""
+    changed = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+    return Woven(changed, text.origins) if isinstance(text, Woven) else changed
+
+
 def digest(data: bytes) -> str:
     """sha256 of the bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sql.layouts.halves import down_of
+from pytest_housekeeping.sql.layouts.halves import down_of, lower
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
 from pytest_housekeeping.sql.path_names import stands_alone
 from pytest_housekeeping.sql.problems import Problem
@@ -73,9 +73,7 @@ def _reading(_: Ground, path: str, text: str) -> Reading:
         for name, (place, _) in sections.items()
         if name not in (_UP, _DOWN) and wanted == _UP
     )
-    return Reading(
-        text="\n" * text.count("\n", 0, start) + text[start:end], outside=outside, told=tuple(told)
-    )
+    return Reading(text=lower(text[:end], start), outside=outside, told=tuple(told))
 
 
 LAYOUT = Layout(

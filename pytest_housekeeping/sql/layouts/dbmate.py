@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
+from pytest_housekeeping.sql.layouts.layout import Layout
+from pytest_housekeeping.sql.layouts.two_halves import Halves
 
 _NAME = re.compile(r"(\d+)[^/]*\.sql")
 _UP = re.compile(r"^--[ \t]*migrate:up(?P<options>[^\n]*)$", re.MULTILINE)
@@ -17,26 +17,18 @@ _OPTION = re.compile(r"\btransaction:false\b")
 
 _HALVES = Halves(
     tool="dbmate",
+    name=_NAME,
     up=_UP,
     down=_DOWN,
     up_mark="-- migrate:up",
     outside=lambda _, mark: bool(mark and _OPTION.search(mark["options"])),
+    # By the name as text, not by the number at its beginning.
+    order=lambda entry: entry.path.rpartition("/")[2],
 )
-
-
-def _listing(ground: Ground) -> Listing:
-    return halves_listing(ground, _NAME, _HALVES, order=_order)
-
-
-def _order(entry: Entry) -> str:
-    """dbmate goes by the name as text, not by the number at its beginning."""
-    return entry.path.rpartition("/")[2]
-
-
 LAYOUT = Layout(
     name="dbmate",
     tool="dbmate",
-    listing=_listing,
+    listing=_HALVES.listing,
     reading=_HALVES.reading,
     marks=("dbmate",),
     outside_mark="-- migrate:up transaction:false",

@@ -16,7 +16,7 @@ from pytest_housekeeping.sql.layouts.atlas import SUM as ATLAS_SUM
 from pytest_housekeeping.sql.layouts.drizzle import JOURNAL, SNAPSHOT
 from pytest_housekeeping.sql.layouts.own import number_of
 from pytest_housekeeping.sql.layouts.tern import CONF as TERN_CONF
-from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles, upwards
 
 _SHOWN = 6
 # Nobody keeps the migrations of the project itself in these.
@@ -79,7 +79,7 @@ class Folder:
     project: ProjectFiles
 
     def of(self, name: str) -> str:
-        return posixpath.join(self.path, name) if self.path else name
+        return posixpath.join(self.path, name)
 
     def holding(self, name: str) -> str:
         """A folder in it that holds a file of this name: as a path; "" where there is none."""
@@ -227,16 +227,9 @@ def _liquibase(folder: Folder) -> str:
 
 def _uses_sqlx(folder: Folder) -> bool:
     """Whether the package that the folder belongs to, or the workspace, names it."""
-    place = folder.path
-    while True:
-        path = posixpath.join(place, "Cargo.toml") if place else "Cargo.toml"
-        if folder.project.has(path):
-            text = _bytes(folder.project, path).decode(errors="replace")
-            if _SQLX.search(text):
-                return True
-        if not place:
-            return False
-        place = posixpath.dirname(place)
+    paths = (posixpath.join(place, "Cargo.toml") for place in upwards(folder.path))
+    texts = (_bytes(folder.project, path).decode(errors="replace") for path in paths)
+    return any(map(_SQLX.search, texts))
 
 
 def _merged(found: Iterable[FoundLayout]) -> Iterator[FoundLayout]:

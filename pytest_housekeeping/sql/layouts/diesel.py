@@ -6,12 +6,11 @@ https://docs.rs/diesel_migrations/latest/diesel_migrations/
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sql.layouts.folders import folders_in
+from pytest_housekeeping.sql.layouts.folders import folders_in, lacking
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
 
 _METADATA = "metadata.toml"
@@ -24,12 +23,13 @@ def _listing(ground: Ground) -> Listing:
     errors: list[SqlFileError] = []
     for name, files in folders_in(ground):
         if "up.sql" not in files:
-            errors.append(_lacking(ground.at(name)))
+            errors.append(lacking(ground.at(name), "up.sql", "Diesel"))
             continue
         up, down = ground.at(name, "up.sql"), ground.at(name, "down.sql")
         # Diesel itself leaves the dashes out of the version.
         version = name.partition("_")[0].replace("-", "")
-        outside = _outside(ground, ground.at(name, _METADATA))
+        said = ground.toml(ground.at(name, _METADATA))
+        outside = said.get("run_in_transaction") is False
         migrations.append(
             Entry(path=up, kind=Kind.MIGRATION, version=version, rollback=down, outside=outside)
         )
@@ -42,16 +42,6 @@ def _listing(ground: Ground) -> Listing:
 def are_hasuras(migrations: Sequence[Entry]) -> bool:
     """Whether the versions are moments in milliseconds, as Hasura makes them."""
     return bool(migrations) and all(_MOMENT.fullmatch(each.version) for each in migrations)
-
-
-def _outside(ground: Ground, path: str) -> bool:
-    if not ground.files.has(path):
-        return False
-    try:
-        said = tomllib.loads(ground.files.read(path).decode())
-    except ValueError:
-        return False
-    return said.get("run_in_transaction") is False
 
 
 def _twice(migrations: list[Entry]) -> list[SqlFileError]:
@@ -68,14 +58,6 @@ def _twice(migrations: list[Entry]) -> list[SqlFileError]:
         for version, paths in by_version.items()
         if len(paths) > 1
     ]
-
-
-def _lacking(folder: str) -> SqlFileError:
-    return SqlFileError(
-        f"{folder} holds no up.sql",
-        why="Diesel refuses such a folder: what it was to do is not here",
-        fix="bring the file back, or remove the folder",
-    )
 
 
 LAYOUT = Layout(

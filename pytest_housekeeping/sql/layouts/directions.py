@@ -6,7 +6,7 @@ import re
 
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Listing
-from pytest_housekeeping.sql.layouts.numbered import paired, twice, version_key
+from pytest_housekeeping.sql.layouts.numbered import by_version, paired, twice
 
 _UP, _DOWN = ".up.sql", ".down.sql"
 # As pop has it, which keeps the files of several databases in one folder.
@@ -45,7 +45,7 @@ def directed_listing(ground: Ground, tool: str, *, plain: bool = False) -> Listi
                     outside=bool((pop := _POP.fullmatch(name)) and pop[3]),
                 )
             )
-    migrations.sort(key=lambda entry: version_key(entry.version))
+    migrations.sort(key=by_version)
     migrations, rollbacks = paired(migrations, rollbacks)
     return Listing(
         entries=(*migrations, *rollbacks),

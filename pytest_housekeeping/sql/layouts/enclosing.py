@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.parse import parsed
 from pytest_housekeeping.sql.problems import Problem
-from pytest_housekeeping.sql.text import Woven, place
+from pytest_housekeeping.sql.text import blanked
 
 _MAY_BEGIN = re.compile(
     r"^[ \t]*(?:begin|start[ \t]+transaction)\b[^;\n]*;", re.IGNORECASE | re.MULTILINE
@@ -37,22 +38,14 @@ def unenclosed(text: str) -> tuple[str, tuple[Problem, ...]]:
     commit = _COMMIT.match(text, control[1].offset)
     if begin is None or commit is None:
         return text, ()
-    line, column = place(text, begin.start())
-    told = Problem(
-        line=line,
-        column=column,
-        found="BEGIN and COMMIT of the file are left out",
-        why="it is one transaction with the whole batch, which begins and commits by itself",
-        fix="",
+    told = Problem.at(
+        text,
+        begin.start(),
+        "BEGIN and COMMIT of the file are left out",
+        "it is one transaction with the whole batch, which begins and commits by itself",
+        "",
     )
-    return _blanked(_blanked(text, begin), commit), (told,)
-
-
-def _blanked(text: str, found: re.Match[str]) -> str:
-    """The text with blanks in the place of what was found, line breaks as they are."""
-    blank = re.sub(r"[^\n]", " ", found[0])
-    changed = text[: found.start()] + blank + text[found.end() :]
-    return Woven(changed, text.origins) if isinstance(text, Woven) else changed
+    return blanked(blanked(text, *begin.span()), *commit.span()), (told,)
 
 
 def with_no_transaction_of_its_own(reading: Reading) -> Reading:
@@ -60,9 +53,4 @@ def with_no_transaction_of_its_own(reading: Reading) -> Reading:
     text, told = unenclosed(reading.text)
     if not told:
         return reading
-    return Reading(
-        text=text,
-        problems=reading.problems,
-        told=(*reading.told, *told),
-        outside=reading.outside,
-    )
+    return replace(reading, text=text, told=(*reading.told, *told))

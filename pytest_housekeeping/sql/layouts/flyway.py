@@ -21,7 +21,7 @@ from pytest_housekeeping.sql.layouts.layout import (
     Reading,
     not_run_here,
 )
-from pytest_housekeeping.sql.layouts.numbered import paired, twice, version_key
+from pytest_housekeeping.sql.layouts.numbered import by_version, paired, twice
 from pytest_housekeeping.sql.layouts.placeholders import replaced
 from pytest_housekeeping.sql.parse import parsed
 
@@ -71,7 +71,7 @@ def _listing(ground: Ground) -> Listing:
     confs = (path for path in dict.fromkeys(paths) if path.endswith(".sql.conf"))
     errors += [each for path in confs for each in _conf_errors(ground, path)]
     errors += _unreadable(unreadable)
-    migrations = sorted(_with_baseline(found, passed_over), key=_order)
+    migrations = sorted(_with_baseline(found, passed_over), key=by_version)
     entries = [_marked(ground, entry) for entry in migrations]
     entries, undoing = paired(entries, found["U"])
     repeatable = [*sorted(found["R"], key=_name), *sorted(behind, key=_name)]
@@ -136,17 +136,13 @@ def _name(entry: Entry) -> str:
     return entry.path.rpartition("/")[2]
 
 
-def _order(entry: Entry) -> tuple[int, ...]:
-    return version_key(entry.version)
-
-
 def _with_baseline(found: dict[str, list[Entry]], passed_over: dict[str, str]) -> Iterator[Entry]:
     """The migrations; a baseline stands in the place of those that it sums up, where they are gone.
 
     https://documentation.red-gate.com/fd/baseline-migrations-273973336.html
     """
-    last = max(found["B"], key=_order, default=None)
-    summed = [each for each in found["V"] if last and _order(each) <= _order(last)]
+    last = max(found["B"], key=by_version, default=None)
+    summed = [each for each in found["V"] if last and by_version(each) <= by_version(last)]
     for entry in found["B"]:
         if entry is not last or summed:
             passed_over[entry.path] = "the migrations that it sums up are here"
@@ -158,13 +154,7 @@ def _with_baseline(found: dict[str, list[Entry]], passed_over: dict[str, str]) -
 def _marked(ground: Ground, entry: Entry) -> Entry:
     """With what ``NAME.sql.conf`` says of its transaction."""
     said = _conf(ground, f"{entry.path}.conf").get("executeintransaction", "true")
-    return Entry(
-        path=entry.path,
-        kind=entry.kind,
-        version=entry.version,
-        rollback=entry.rollback,
-        outside=said == "false",
-    )
+    return replace(entry, outside=said == "false")
 
 
 def _conf(ground: Ground, path: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_housekeeping.errors import SqlFileError
-from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles, upwards
 
 NAMES = ("flyway.toml", "flyway.conf", "conf/flyway.toml", "conf/flyway.conf")
 # Where a build puts what Java finds on its classpath.
@@ -73,15 +73,12 @@ class FlywayConf:
 
 def flyway_conf(files: ProjectFiles, folder: str) -> FlywayConf:
     """The nearest configuration, in the folder or above it."""
-    place = folder
-    while True:
+    for place in upwards(folder):
         for name in NAMES:
             path = posixpath.join(place, name)
             if files.has(path):
                 return _read(files, path, place)
-        if not place:
-            return FlywayConf()
-        place = posixpath.dirname(place)
+    return FlywayConf()
 
 
 def _read(files: ProjectFiles, path: str, place: str) -> FlywayConf:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.layouts.layout import Ground
 
 
@@ -16,3 +17,12 @@ def folders_in(ground: Ground) -> Iterator[tuple[str, frozenset[str]]]:
             found.setdefault(name, set()).add(rest)
     for name in sorted(found):
         yield name, frozenset(found[name])
+
+
+def lacking(folder: str, name: str, tool: str) -> SqlFileError:
+    """A folder without the file that it is there for."""
+    return SqlFileError(
+        f"{folder} holds no {name}",
+        why=f"{tool} refuses such a folder: what it was to do is not here",
+        fix="bring the file back, or remove the folder",
+    )

@@ -12,16 +12,15 @@ from dataclasses import replace
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.layout import (
-    Entry,
     Ground,
     Layout,
     Listing,
     Reading,
     not_run_here,
 )
-from pytest_housekeeping.sql.layouts.numbered import version_key
+from pytest_housekeeping.sql.layouts.numbered import by_version, version_key
 from pytest_housekeeping.sql.layouts.placeholders import replaced
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
+from pytest_housekeeping.sql.layouts.two_halves import Halves
 
 _NAME = re.compile(r"(\d+)_[^/]*\.sql")
 _CODE = re.compile(r"\d+_.*(?<!_test)\.go")
@@ -35,6 +34,7 @@ _BARE = re.compile(r"\$([A-Za-z_]\w*)")
 
 _HALVES = Halves(
     tool="goose",
+    name=_NAME,
     up=_UP,
     down=_DOWN,
     up_mark="-- +goose Up",
@@ -44,13 +44,9 @@ _HALVES = Halves(
 
 
 def _listing(ground: Ground) -> Listing:
-    found = halves_listing(ground, _NAME, _HALVES, order=_order)
-    code = [
-        path
-        for path in ground.files.find(ground.folder, "*.go")
-        if _CODE.fullmatch(path.rpartition("/")[2])
-    ]
-    written = {_order(entry): entry.path for entry in found.of(Kind.MIGRATION)}
+    found = _HALVES.listing(ground)
+    code = ground.named("*.go", _CODE)
+    written = {by_version(entry): entry.path for entry in found.of(Kind.MIGRATION)}
     instead = {path: written[_number(path)] for path in code if _number(path) in written}
     told = {path: f"{other} holds what it does" for path, other in instead.items()}
     return replace(
@@ -58,10 +54,6 @@ def _listing(ground: Ground) -> Listing:
         passed_over={**found.passed_over, **told},
         errors=(*found.errors, *_code([path for path in code if path not in instead])),
     )
-
-
-def _order(entry: Entry) -> tuple[int, ...]:
-    return version_key(entry.version)
 
 
 def _number(path: str) -> tuple[int, ...]:

@@ -14,11 +14,6 @@ def down_of(path: str) -> str:
     return path + DOWN
 
 
-def upper(text: str, cut: int) -> str:
-    """What stands before a place."""
-    return text[:cut]
-
-
 def lower(text: str, cut: int) -> str:
     """What stands behind a place, in the lines in which it stands."""
     return "\n" * text.count("\n", 0, cut) + text[cut:]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
@@ -72,6 +75,20 @@ class Ground:
     def at(self, *names: str) -> str:
         """A path below it."""
         return posixpath.join(self.folder, *names)
+
+    def named(self, pattern: str, name: re.Pattern[str]) -> list[str]:
+        """The paths of the files directly in it that fit, and whose names are such."""
+        found = self.files.find(self.folder, pattern)
+        return [path for path in found if name.fullmatch(path.rpartition("/")[2])]
+
+    def toml(self, path: str) -> dict[str, Any]:
+        """What a file says; nothing for one that is not there, or that is no TOML."""
+        if not self.files.has(path):
+            return {}
+        try:
+            return tomllib.loads(self.files.read(path).decode())
+        except ValueError:
+            return {}
 
     def text(self, path: str) -> str:
         """That of a file on the disk; "" of one that cannot be read, which is told elsewhere."""

@@ -17,6 +17,7 @@ import yaml
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.layouts.layout import Ground
+from pytest_housekeeping.sql.project_files import upwards
 
 _SETTINGS = "liquibase.properties"
 _CHANGELOG_FILE = re.compile(
@@ -92,7 +93,7 @@ def _order(ground: Ground) -> Order:
 
 def _changelogs(ground: Ground, here: frozenset[str]) -> Iterator[_Changelog]:
     """The changelogs nearest to the folder that lead into it, and that none of them includes."""
-    for folder in _upwards(ground.folder):
+    for folder in upwards(ground.folder):
         found = []
         for path in _candidates(ground, folder):
             walk = _Walk(ground)
@@ -107,20 +108,13 @@ def _changelogs(ground: Ground, here: frozenset[str]) -> Iterator[_Changelog]:
 
 def _named(ground: Ground, found: Sequence[_Changelog]) -> Iterator[_Changelog]:
     """The one that Liquibase's own settings name, in the folder or above it."""
-    for folder in _upwards(ground.folder):
+    for folder in upwards(ground.folder):
         path = posixpath.join(folder, _SETTINGS)
         if ground.files.has(path):
             text = ground.files.read(path).decode(errors="replace")
             for said in _CHANGELOG_FILE.findall(text):
                 name = posixpath.normpath(said.removeprefix("classpath:").strip("/"))
                 yield from (each for each in found if f"/{each.path}".endswith(f"/{name}"))
-
-
-def _upwards(folder: str) -> Iterator[str]:
-    """A folder, and those above it up to the root of the project, which is ""."""
-    yield folder
-    while folder:
-        yield (folder := posixpath.dirname(folder))
 
 
 def _candidates(ground: Ground, folder: str) -> Iterator[str]:
@@ -172,7 +166,7 @@ def _resolved(ground: Ground, path: str, said: str, *, relative: bool) -> str:
     which is the nearest folder above the changelog that holds it."""
     said = said.replace("\\", "/").removeprefix("classpath*:").removeprefix("classpath:").strip("/")
     beside = posixpath.dirname(path)
-    for folder in [beside] if relative else _upwards(beside):
+    for folder in [beside] if relative else upwards(beside):
         there = posixpath.normpath(posixpath.join(folder, said))
         if said and (ground.files.root / there).exists():
             return there

@@ -19,7 +19,7 @@ from pytest_housekeeping.sql.layouts.layout import (
     Listing,
     not_run_here,
 )
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
+from pytest_housekeeping.sql.layouts.two_halves import Halves
 
 _NAME = re.compile(r"(\d+)[-_][^/]*\.sql")
 _CODE = re.compile(r"\d+[-_].*(?<!\.d)\.[cm]?[jt]s")
@@ -29,25 +29,6 @@ _DOWN = re.compile(r"^\s*--[\s-]*down\s+migration[^\n]*$", _FLAGS)
 # A time to the millisecond that is written out; others are milliseconds since 1970.
 _WRITTEN_OUT = 17
 
-_HALVES = Halves(
-    tool="node-pg-migrate",
-    up=_UP,
-    down=_DOWN,
-    up_mark="-- Up Migration",
-    outside=lambda _, __: False,
-    up_optional=True,
-)
-
-
-def _listing(ground: Ground) -> Listing:
-    found = halves_listing(ground, _NAME, _HALVES, order=_order, by_name=True)
-    code = [
-        path
-        for path in ground.files.find(ground.folder, "*.*s")
-        if _CODE.fullmatch(path.rpartition("/")[2])
-    ]
-    return replace(found, errors=(*found.errors, *_code(code)))
-
 
 def _order(entry: Entry) -> tuple[int, str]:
     name = entry.path.rpartition("/")[2]
@@ -56,6 +37,24 @@ def _order(entry: Entry) -> tuple[int, str]:
         at = datetime.strptime(number[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
         return int(at.timestamp()) * 1000 + int(number[14:]), name
     return int(number), name
+
+
+_HALVES = Halves(
+    tool="node-pg-migrate",
+    name=_NAME,
+    up=_UP,
+    down=_DOWN,
+    up_mark="-- Up Migration",
+    outside=lambda _, __: False,
+    order=_order,
+    up_optional=True,
+    by_name=True,
+)
+
+
+def _listing(ground: Ground) -> Listing:
+    found = _HALVES.listing(ground)
+    return replace(found, errors=(*found.errors, *_code(ground.named("*.*s", _CODE))))
 
 
 def _code(paths: Sequence[str]) -> Iterator[SqlFileError]:

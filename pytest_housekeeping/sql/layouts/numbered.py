@@ -21,6 +21,11 @@ def version_key(version: str) -> tuple[int, ...]:
     return tuple(parts)
 
 
+def by_version(entry: Entry) -> tuple[int, ...]:
+    """The place of a file in the order of the versions."""
+    return version_key(entry.version)
+
+
 def same_version(one: str, other: str) -> bool:
     """Whether two spellings name one version: 7 and 0007, 1_2 and 1.2.0."""
     try:

@@ -16,7 +16,7 @@ from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.parse import MAINTAIN, Statement, extents, parse
 from pytest_housekeeping.sql.parser import scan
 from pytest_housekeeping.sql.problems import Problem
-from pytest_housekeeping.sql.text import Woven
+from pytest_housekeeping.sql.text import Woven, blanked
 
 _NUMBER = re.compile(r"#(\d+)of(\d+)\Z")
 # They bound how long something may take, which the settings of this tool do.
@@ -104,7 +104,7 @@ def in_one_transaction(found: Reading) -> Reading:
     text, told = found.text, list(found.told)
     for statement, end in extents(statements, text):
         if statement.name in MAINTAIN:
-            text = _blanked(text, statement.offset, end)
+            text = blanked(text, statement.offset, end)
             told.append(
                 _problem(found.text, statement, "is left out of the way back", _MAINTAINS, "")
             )
@@ -112,7 +112,7 @@ def in_one_transaction(found: Reading) -> Reading:
             words = [t for t in scan(text[statement.offset : end]) if t.name == "CONCURRENTLY"]
             for word in words[:1]:
                 at = statement.offset + word.start
-                text = _blanked(text, at, statement.offset + word.end)
+                text = blanked(text, at, statement.offset + word.end)
             said = "runs without CONCURRENTLY on the way back"
             told.append(_problem(found.text, statement, said, _WHOLE, ""))
     return replace(found, text=text, told=tuple(told), outside=False)
@@ -146,11 +146,6 @@ def _only(text: str, head: int, spans: Sequence[tuple[int, int]]) -> str:
         kept += re.sub(r"[^\n]", " ", text[done:start]) + text[start:end]
         done = end
     return Woven(kept, text.origins) if isinstance(text, Woven) else kept
-
-
-def _blanked(text: str, start: int, end: int) -> str:
-    changed = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
-    return Woven(changed, text.origins) if isinstance(text, Woven) else changed
 
 
 def _problem(text: str, statement: Statement, said: str, why: str, fix: str) -> Problem:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pytest_housekeeping.sql.header import read_header
 from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.problems import Problem
-from pytest_housekeeping.sql.text import place
 
 AROUND = ("${", "}")
 
@@ -44,13 +43,12 @@ def _folded(name: str, any_case: bool) -> str:
 
 
 def _unknown(text: str, found: re.Match[str]) -> Problem:
-    line, column = place(text, found.start())
-    return Problem(
-        line=line,
-        column=column,
-        found=f"the placeholder {found[0]} has no value",
-        why="it would be stored, or run, as it stands",
-        fix=f'under [tool.housekeeping.placeholders]: "{found[1]}" = "…"; if it is meant as it'
+    return Problem.at(
+        text,
+        found.start(),
+        f"the placeholder {found[0]} has no value",
+        "it would be stored, or run, as it stands",
+        f'under [tool.housekeeping.placeholders]: "{found[1]}" = "…"; if it is meant as it'
         " stands, begin the file with: -- hk: placeholders=none",
         unreadable=True,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sql.layouts.folders import folders_in
+from pytest_housekeeping.sql.layouts.folders import folders_in, lacking
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
 
 _LOCK = "migration_lock.toml"
@@ -24,7 +24,7 @@ def _listing(ground: Ground) -> Listing:
     for name, files in folders_in(ground):
         up, down = ground.at(name, "migration.sql"), ground.at(name, "down.sql")
         if "migration.sql" not in files:
-            errors.append(_lacking(ground.at(name)))
+            errors.append(lacking(ground.at(name), "migration.sql", "Prisma"))
             continue
         migrations.append(Entry(path=up, kind=Kind.MIGRATION, version=name, rollback=down))
         if "down.sql" in files:
@@ -46,14 +46,6 @@ def _wrong_lock(ground: Ground) -> Iterator[SqlFileError]:
             why="they were written for another kind of database",
             fix="name the folder of those for PostgreSQL: migrations = …",
         )
-
-
-def _lacking(folder: str) -> SqlFileError:
-    return SqlFileError(
-        f"{folder} holds no migration.sql",
-        why="Prisma refuses such a folder: what it was to do is not here",
-        fix="bring the file back, or remove the folder",
-    )
 
 
 LAYOUT = Layout(name="prisma", tool="Prisma", listing=_listing)

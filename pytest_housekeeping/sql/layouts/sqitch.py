@@ -13,6 +13,7 @@ from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
 from pytest_housekeeping.sql.layouts.sqitch_plan import Change, read_plan
+from pytest_housekeeping.sql.project_files import upwards
 
 PLAN = "sqitch.plan"
 _DIRS = ("deploy_dir", "revert_dir", "reworked_dir", "reworked_deploy_dir", "plan_file")
@@ -67,7 +68,8 @@ def _listing(ground: Ground) -> Listing:
 
 def _misread(ground: Ground) -> Iterator[SqlFileError]:
     """Settings that put the files elsewhere, or say that they are for another database."""
-    path = next(_confs(ground), "")
+    paths = (posixpath.join(folder, "sqitch.conf") for folder in upwards(ground.folder))
+    path = next(filter(ground.files.has, paths), "")
     if not path:
         return
     parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
@@ -89,17 +91,6 @@ def _misread(ground: Ground) -> Iterator[SqlFileError]:
             yield _refused(
                 path, f"says {key} = {core[key]}", "put deploy/ and revert/ beside the plan"
             )
-
-
-def _confs(ground: Ground) -> Iterator[str]:
-    place = ground.folder
-    while True:
-        path = posixpath.join(place, "sqitch.conf")
-        if ground.files.has(path):
-            yield path
-        if not place:
-            return
-        place = posixpath.dirname(place)
 
 
 def _refused(path: str, said: str, fix: str) -> SqlFileError:

@@ -9,26 +9,14 @@ import re
 from collections.abc import Mapping
 
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout
 from pytest_housekeeping.sql.layouts.numbered import version_key
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
+from pytest_housekeeping.sql.layouts.two_halves import Halves
 
 _NAME = re.compile(r"(\d+)[^/]*\.sql")
 _NUMBER = re.compile(r"\d+")
 _UP = re.compile(r"^-- \+migrate +Up\b(?P<options>[^\n]*)$", re.MULTILINE)
 _DOWN = re.compile(r"^-- \+migrate +Down\b(?P<options>[^\n]*)$", re.MULTILINE)
-
-_HALVES = Halves(
-    tool="sql-migrate",
-    up=_UP,
-    down=_DOWN,
-    up_mark="-- +migrate Up",
-    outside=lambda _, mark: bool(mark and "notransaction" in mark["options"].split()),
-)
-
-
-def _listing(ground: Ground) -> Listing:
-    return halves_listing(ground, _NAME, _HALVES, order=_order, by_name=True)
 
 
 def _order(entry: Entry) -> tuple[tuple[int, ...], str]:
@@ -36,15 +24,27 @@ def _order(entry: Entry) -> tuple[tuple[int, ...], str]:
     return version_key(_NUMBER.findall(name)[0]), name
 
 
+_HALVES = Halves(
+    tool="sql-migrate",
+    name=_NAME,
+    up=_UP,
+    down=_DOWN,
+    up_mark="-- +migrate Up",
+    outside=lambda _, mark: bool(mark and "notransaction" in mark["options"].split()),
+    order=_order,
+    by_name=True,
+)
+
+
 def _recorded(ground: Ground) -> Mapping[str, str]:
-    entries = _listing(ground).of(Kind.MIGRATION)
+    entries = _HALVES.listing(ground).of(Kind.MIGRATION)
     return {entry.path: entry.path.rpartition("/")[2] for entry in entries}
 
 
 LAYOUT = Layout(
     name="sql-migrate",
     tool="sql-migrate",
-    listing=_listing,
+    listing=_HALVES.listing,
     reading=_HALVES.reading,
     recorded=_recorded,
     marks=("sql-migrate",),

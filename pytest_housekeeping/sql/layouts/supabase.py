@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Iterator
-from typing import Any
 
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
@@ -41,21 +39,12 @@ def _seeds(ground: Ground) -> Iterator[str]:
     https://supabase.com/docs/guides/local-development/seeding-your-database
     """
     top = posixpath.dirname(ground.folder)
-    said = _config(ground, f"{top}/config.toml").get("db", {}).get("seed", {})
+    said = ground.toml(f"{top}/config.toml").get("db", {}).get("seed", {})
     if not said.get("enabled", True):
         return
     for pattern in said.get("sql_paths", ["./seed.sql"]):
         folder, _, name = posixpath.normpath(posixpath.join(top, pattern)).rpartition("/")
         yield from ground.files.find(folder, name)
-
-
-def _config(ground: Ground, path: str) -> dict[str, Any]:
-    if not ground.files.has(path):
-        return {}
-    try:
-        return tomllib.loads(ground.files.read(path).decode())
-    except ValueError:
-        return {}
 
 
 LAYOUT = Layout(name="supabase", tool="Supabase", listing=_listing)

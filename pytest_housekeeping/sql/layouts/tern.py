@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
-from pytest_housekeeping.sql.layouts.numbered import version_key
+from pytest_housekeeping.sql.layouts.layout import Ground, Layout, Reading
 from pytest_housekeeping.sql.layouts.placeholders import replaced
-from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing
+from pytest_housekeeping.sql.layouts.two_halves import Halves
 from pytest_housekeeping.sql.problems import Problem
 
 CONF = "tern.conf"
@@ -24,6 +23,7 @@ _TEMPLATE = re.compile(r"\{\{[^\n]*?\}\}")
 
 _HALVES = Halves(
     tool="tern",
+    name=_NAME,
     up=re.compile(r"(?!)"),
     down=_DOWN,
     up_mark="",
@@ -31,14 +31,6 @@ _HALVES = Halves(
     outside=lambda text, _: _OUTSIDE.search(text) is not None,
     up_optional=True,
 )
-
-
-def _listing(ground: Ground) -> Listing:
-    return halves_listing(ground, _NAME, _HALVES, order=_order)
-
-
-def _order(entry: Entry) -> tuple[int, ...]:
-    return version_key(entry.version)
 
 
 def _reading(ground: Ground, path: str, text: str) -> Reading:
@@ -66,7 +58,7 @@ def _reading(ground: Ground, path: str, text: str) -> Reading:
 LAYOUT = Layout(
     name="tern",
     tool="tern",
-    listing=_listing,
+    listing=_HALVES.listing,
     reading=_reading,
     marks=("tern",),
     outside_mark="---- tern: disable-tx ----",

@@ -9,24 +9,54 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sql.layouts.halves import down_of, holds_sql, lower, upper
+from pytest_housekeeping.sql.layouts.halves import down_of, holds_sql, lower
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Listing, Reading
-from pytest_housekeeping.sql.layouts.numbered import twice, version_key
+from pytest_housekeeping.sql.layouts.numbered import by_version, twice, version_key
 from pytest_housekeeping.sql.path_names import on_disk, stands_alone
 from pytest_housekeeping.sql.problems import Problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Halves:
-    """How a tool marks the halves; ``outside`` tells, of a text and the mark of its half, whether
-    the half is to run in no transaction. ``up_optional``: a file without a mark is the way up."""
+    """How a tool names its files and marks their halves; ``outside`` tells, of a text and the mark
+    of its half, whether the half is to run in no transaction. ``up_optional``: a file without a
+    mark is the way up. ``by_name``: of several that bear one number the tool runs all, and the name
+    of each is its version."""
 
     tool: str
+    name: re.Pattern[str]
     up: re.Pattern[str]
     down: re.Pattern[str]
     up_mark: str
     outside: Callable[[str, re.Match[str] | None], bool]
+    order: Callable[[Entry], Any] = by_version
     up_optional: bool = False
+    by_name: bool = False
+
+    def listing(self, ground: Ground) -> Listing:
+        """The files directly in the folder, and the way down of those that have one."""
+        migrations: list[Entry] = []
+        rollbacks: list[Entry] = []
+        passed_over: dict[str, str] = {}
+        for path in ground.files.find(ground.folder, "*.sql"):
+            found = self.name.fullmatch(path.rpartition("/")[2])
+            if found is None:
+                passed_over[path] = f"{self.tool} does not read a name like this"
+                continue
+            rollback = down_of(path)
+            migrations.append(
+                Entry(path=path, kind=Kind.MIGRATION, version=found[1], rollback=rollback)
+            )
+            if _has_way_down(ground, path, self):
+                rollbacks.append(Entry(path=rollback, kind=Kind.ROLLBACK, undoes=path))
+        if self.by_name:
+            migrations = _apart(migrations)
+        migrations.sort(key=self.order)
+        return Listing(
+            entries=(*migrations, *rollbacks),
+            passed_over=passed_over,
+            errors=() if self.by_name else tuple(twice(migrations, self.tool)),
+        )
 
     def reading(self, _: Ground, path: str, text: str) -> Reading:
         """The half that a path means."""
@@ -35,44 +65,10 @@ class Halves:
         if not stands_alone(path):
             return Reading(text=lower(text, cut), outside=self.outside(text, down))
         return Reading(
-            text=upper(text, cut),
+            text=text[:cut],
             outside=self.outside(text, up),
             problems=tuple(_problems(text, up, cut, self)),
         )
-
-
-def halves_listing(
-    ground: Ground,
-    name: re.Pattern[str],
-    halves: Halves,
-    *,
-    order: Callable[[Entry], Any],
-    by_name: bool = False,
-) -> Listing:
-    """The files directly in the folder, and the way down of those that have one. ``by_name``: of
-    several that bear one number the tool runs all, and the name of each is its version."""
-    migrations: list[Entry] = []
-    rollbacks: list[Entry] = []
-    passed_over: dict[str, str] = {}
-    for path in ground.files.find(ground.folder, "*.sql"):
-        found = name.fullmatch(path.rpartition("/")[2])
-        if found is None:
-            passed_over[path] = f"{halves.tool} does not read a name like this"
-            continue
-        rollback = down_of(path)
-        migrations.append(
-            Entry(path=path, kind=Kind.MIGRATION, version=found[1], rollback=rollback)
-        )
-        if _has_way_down(ground, path, halves):
-            rollbacks.append(Entry(path=rollback, kind=Kind.ROLLBACK, undoes=path))
-    if by_name:
-        migrations = _apart(migrations)
-    migrations.sort(key=order)
-    return Listing(
-        entries=(*migrations, *rollbacks),
-        passed_over=passed_over,
-        errors=() if by_name else tuple(twice(migrations, halves.tool)),
-    )
 
 
 def _apart(migrations: Sequence[Entry]) -> list[Entry]:
