@@ -69,17 +69,21 @@ def to_json(fingerprint: Fingerprint) -> str:
 
 
 def from_json(text: str) -> Fingerprint:
-    """What `to_json` wrote. Raises SnapshotError when it was changed or is of another format."""
+    """What `to_json` wrote. Raises SnapshotError when it was changed, and for what a newer version
+    of the tool wrote."""
     try:
         known: Any = json.loads(text)
-        if known["format"] not in range(1, VERSION + 1):
-            raise ValueError(f"format {known['format']}")
+        version = int(known["format"])
+        if version > VERSION:
+            raise _newer(version)
+        if version < 1:
+            raise ValueError(f"format {version}")
         fingerprint = Fingerprint(
             entries=in_order(
                 SchemaObject(name=name, parent=parent, text=text, parts="".join(parts))
                 for name, parent, text, *parts in known["objects"]
             ),
-            version=int(known["format"]),
+            version=version,
             server_major=int(known["server_major"]),
             superuser=str(known["superuser"]),
             excluded=tuple(known["excluded"]),
@@ -94,6 +98,16 @@ def from_json(text: str) -> Fingerprint:
             fix="restore the file from git",
         )
     return fingerprint
+
+
+def _newer(version: int) -> SnapshotError:
+    return SnapshotError(
+        f"the fingerprint on record is of format {version}, and this version of pytest-housekeeping"
+        f" reads those up to {VERSION}: a newer one has written it",
+        why="what that one has read of the schema, this one does not know how to read",
+        fix="install the version that has promoted last, as requirements-housekeeping.txt of its"
+        " commit has it",
+    )
 
 
 def _unreadable(error: Exception) -> SnapshotError:

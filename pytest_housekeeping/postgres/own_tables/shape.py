@@ -16,6 +16,10 @@ from pytest_housekeeping.sql.identifiers import in_quotes, quoted, split_name
 
 SHAPE, OPEN = "history-shape", "history-open"
 NO_SQL = "bring it back from a backup: pg_dump --schema"
+# A comment, so that the fix stays SQL: to drop what a newer version keeps would lose it.
+_NEWER = (
+    " -- unless a newer version of pytest-housekeeping has promoted here: then install that one"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +131,8 @@ def _columns(table: str, expected: Sequence[ExpectedColumn], known: Rows) -> Ite
     names = {column.name for column in expected}
     alter = f"ALTER TABLE {table}"
     for name in there.keys() - names:
-        yield _column(table, name, "should not be there", f"{alter} DROP COLUMN {quoted(name)};")
+        fix = f"{alter} DROP COLUMN {quoted(name)};{_NEWER}"
+        yield _column(table, name, "should not be there", fix)
     for column in expected:
         if column.name not in there:
             yield _column(table, column.name, "is gone", NO_SQL)
@@ -187,7 +192,7 @@ def _objects(
             rule=SHAPE,
             object=f"{kind} {identity}",
             said=f"does not belong to this tool's own tables{shown}",
-            fix=removal(kind, identity, definition),
+            fix=removal(kind, identity, definition) + _NEWER * (kind == "table"),
         )
 
 

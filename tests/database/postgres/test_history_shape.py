@@ -220,6 +220,24 @@ def test_what_was_put_there_is_named_and_its_repair_works(
     assert told(made, "desk_app") == []
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE housekeeping.promotion ADD seal text NOT NULL DEFAULT ''",
+        "CREATE TABLE housekeeping.lease (id bigint)",
+    ],
+)
+def test_what_a_newer_version_may_have_made_is_not_told_to_be_dropped_unseen(
+    made: LentConnection, superuser: LentConnection, statement: str
+) -> None:
+    made.execute(statement)
+    (misfit,) = found(made)
+    assert "DROP" in misfit.fix
+    assert "unless a newer version of pytest-housekeeping has promoted here" in misfit.fix
+    repair(made, superuser)
+    assert told(made) == []
+
+
 def test_a_dropped_table_is_named(made: LentConnection) -> None:
     made.execute("DROP TABLE housekeeping.promotion")
     assert [each.object for each in found(made)] == ["table housekeeping.promotion"]

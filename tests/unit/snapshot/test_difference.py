@@ -13,6 +13,7 @@ from pytest_housekeeping.snapshot.compare.difference import diff, in_common, lis
 from pytest_housekeeping.snapshot.coverage import KINDS, VERSION, Around, beyond, since
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.fingerprint_record import from_json, to_json
+from pytest_housekeeping.snapshot.problems import SnapshotError
 
 
 def _read(
@@ -144,10 +145,12 @@ def test_a_record_of_the_version_before_lacks_the_labels_alone() -> None:
     assert listed(diff(before, after)) == "role app: NOLOGIN → LOGIN"
 
 
-def test_a_record_of_a_later_version_is_none_that_can_be_read() -> None:
+def test_a_record_of_a_newer_version_asks_for_that_version_and_not_for_another_record() -> None:
     known = json.loads(to_json(_read())) | {"format": VERSION + 1}
-    with pytest.raises(Exception, match=f"format {VERSION + 1}"):
+    with pytest.raises(SnapshotError, match=f"format {VERSION + 1}.*up to {VERSION}") as told:
         from_json(json.dumps(known))
+    assert "a newer one has written it" in told.value.found
+    assert "install the version" in told.value.fix
 
 
 def test_what_is_written_beside_a_digest_survives_and_does_not_count() -> None:
