@@ -3,6 +3,7 @@ fixed, and what an exemption lets stand.
 
 Of each step the newest earlier run counts in which that step has judged anything. What a step says
 of the batch itself stands in no earlier run, and nothing of it is ever fixed: it is of this batch.
+What no contract judges is of the whole schema, and told by another step in each mode.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_housekeeping.model import Kind, Outcome
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase
+from pytest_housekeeping.plan.steps import REHEARSE, RESULT
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
@@ -24,6 +26,9 @@ _Fields = Mapping[str, Any]
 _OF_THE_BATCH = frozenset(
     [Kind.REHEARSAL, Kind.MIGRATION, Kind.VIEW, Kind.POLICY, Kind.SEED, Kind.PROMOTE]
 )
+# Told by the step that comes last in its mode, whichever that is.
+_UNJUDGED = "rls-unjudged"
+_RESULT, _DRIFT = f"{REHEARSE}::{RESULT}", f"{Phase.PRECHECK}::drift"
 # How the item of an exemption is called: checks/rls.toml::exempt RULE OBJECT.
 _EXEMPT = re.compile(r"::exempt (?P<rule>\S+) (?P<object>.+)$", re.DOTALL)
 _PLACE = re.compile(r":\d+(?::\d+)?(?= |$)")
@@ -129,13 +134,29 @@ def _identity(finding: _Fields, *, with_text: bool) -> tuple[str, ...]:
 
 def _judged(document: _Fields) -> dict[str, _Fields]:
     """The steps that have judged something that outlasts the batch, by id."""
-    told = {each["step"] for each in document["findings"]}
-    return {
+    told = {_asked(each) for each in document["findings"]}
+    judged = {
         step["id"]: step
         for step in document["steps"]
         if step["kind"] not in _OF_THE_BATCH
         and (step["outcome"] == Outcome.PASSED or step["id"] in told)
     }
+    whole = [step for step in document["steps"] if _looks_at_all(step, document["run"]["mode"])]
+    if _UNJUDGED in told or {step["outcome"] for step in whole} == {Outcome.PASSED}:
+        judged[_UNJUDGED] = {}
+    return judged
+
+
+def _asked(finding: _Fields) -> str:
+    """What was asked: the step, but of what no contract judges the rule."""
+    return str(finding["rule" if finding["rule"] == _UNJUDGED else "step"])
+
+
+def _looks_at_all(step: _Fields, mode: str) -> bool:
+    """Whether the step, or one of its like, says what no contract judges."""
+    if mode == Mode.VERIFY:
+        return str(step["id"]) == _DRIFT
+    return Kind(step["kind"]) is Kind.PROMOTE or str(step["id"]).startswith(_RESULT)
 
 
 def _known(judged: Mapping[str, _Fields], earlier: Iterable[_Fields]) -> _Earlier:
@@ -149,7 +170,7 @@ def _known(judged: Mapping[str, _Fields], earlier: Iterable[_Fields]) -> _Earlie
         left -= asked
         started = _started(audit)
         for each in audit["findings"]:
-            if each["step"] in asked:
+            if _asked(each) in asked:
                 kept = {name: str(each.get(name, "")) for name in _KEPT}
                 known.findings.append({**kept, "since": str(each.get("since") or started)})
         for each in audit.get("compared", {}).get("exempted", ()):

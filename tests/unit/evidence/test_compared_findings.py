@@ -39,6 +39,7 @@ RULE = Step(id="checks/rls.toml::rls-not-forced", phase=Phase.VERIFY, kind=Kind.
 EXEMPT = replace(RULE, id="checks/rls.toml::exempt rls-not-forced venture.orders")
 CODE = Step(id="checks/boundaries.toml::code", phase=Phase.VERIFY, kind=Kind.BOUNDARY, segment=1)
 FILE = Step(id="sql/migrations/1.sql::rehearse", phase=Phase.REHEARSE, kind=Kind.REHEARSAL)
+SKIPPED = Outcome.SKIPPED
 NAMES = Finding(rule="code-x", level=Level.ERROR, object="app/a.py:3:7", detail="names venture.t")
 
 
@@ -136,6 +137,31 @@ def test_what_is_said_of_the_batch_is_never_standing_and_never_fixed() -> None:
     first = run(1, [result(FILE, said)])
     assert told(run(2, [result(FILE, said)], [first])) == (["venture.batch"], [], [])
     assert told(run(2, [result(FILE)], [first])) == ([], [], [])
+
+
+def test_what_no_contract_judges_stands_whichever_step_of_which_mode_tells_it() -> None:
+    promote = Step(id="promote", phase=Phase.PROMOTE, kind=Kind.PROMOTE, segment=1)
+    whole = Step(id="rehearse::result", phase=Phase.REHEARSE, kind=Kind.REHEARSAL, segment=1)
+    drift = Step(id="precheck::drift", phase=Phase.PRECHECK, kind=Kind.PRECHECK)
+    said = Finding(rule="rls-unjudged", level=Level.WARNING, object="rls.toml", detail="2 tables")
+
+    staged = run(1, [result(promote, said)], mode=Mode.STAGING)
+    assert told(run(2, [result(promote, said)], [staged], mode=Mode.STAGING))[:2] == (
+        [],
+        ["rls.toml"],
+    )
+    first = run(1, [result(whole, said), result(promote)])
+    second = run(2, [result(drift, said)], [first], mode=Mode.VERIFY)
+    third = run(3, [result(whole, said), result(promote)], [second, first])
+    for audit in (second, third):
+        assert told(audit) == ([], ["rls.toml"], [])
+        assert audit.findings[0].since == began(first)
+    # Fixed where it was asked for and is not told: not where the run came to no such step.
+    assert told(run(3, [result(whole), result(promote)], [second]))[2] == ["rls.toml"]
+    assert told(run(3, [result(drift)], [second], mode=Mode.VERIFY))[2] == ["rls.toml"]
+    half = [result(whole), result(replace(whole, id="rehearse::result[2/2]"), outcome=SKIPPED)]
+    for results in ([result(drift)], half):
+        assert told(run(3, results, [second])) == ([], [], [])
 
 
 def test_what_an_exemption_lets_stand_is_not_fixed() -> None:
