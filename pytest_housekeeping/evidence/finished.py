@@ -211,7 +211,7 @@ def finished(
             skipped=steps[Outcome.SKIPPED],
         ),
         counts=CountsTold(
-            new=len(audit.findings) - standing,
+            new=len(remarks.told) + remarks.left_out - standing,
             standing=standing,
             fixed=len(audit.compared.fixed),
         ),

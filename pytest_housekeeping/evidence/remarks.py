@@ -94,14 +94,22 @@ def _remarks(audit: Audit) -> Iterator[tuple[Remark, int]]:
     explained = audit.explained
     for number, step in enumerate(audit.steps, len(audit.findings)):
         if step.outcome is Outcome.FAILED and step.id not in explained:
-            said = step.message or "it failed and left no message"
+            said, fix = _with_fix(step.message or "it failed and left no message")
             remark = Remark(
-                rule=FAILED, level=Level.ERROR, object=step.id, detail=said, step=step.id
+                rule=FAILED, level=Level.ERROR, object=step.id, detail=said, fix=fix, step=step.id
             )
             yield remark, number
     failed = any(each.outcome is Outcome.FAILED for each in audit.steps)
     if audit.run.outcome is RunOutcome.REFUSED and audit.run.message and not failed:
-        yield Remark(rule=REFUSED, level=Level.ERROR, object="", detail=audit.run.message), -1
+        said, fix = _with_fix(audit.run.message)
+        yield Remark(rule=REFUSED, level=Level.ERROR, object="", detail=said, fix=fix), -1
+
+
+def _with_fix(message: str) -> tuple[str, str]:
+    """What an error says, and its fix; of several errors each keeps its own where it stands."""
+    said, fix, what = message.partition("\n  fix: ")
+    alone = fix and fix not in what
+    return (said, what) if alone else (message, "")
 
 
 def _place(audit: Audit, places: Places, number: int) -> Place | None:

@@ -99,6 +99,23 @@ def test_a_failed_run_says_what_failed() -> None:
     assert "promoter" not in made.model_dump_json()
 
 
+def test_a_step_that_failed_without_a_finding_counts_and_has_its_fix() -> None:
+    known = facts()
+    said = (
+        "no committed audit proves this plan\n  why: it has to be\n  fix: pytest --hk-mode=staging"
+    )
+    failed = StepResult(step=known.steps[0], outcome=Outcome.FAILED, message=said)
+    made = told(sample(RunOutcome.REFUSED, results=(failed,)), exit_code=1)
+    (finding,) = made.findings
+    assert (finding.rule, finding.fix) == ("step-failed", "pytest --hk-mode=staging")
+    assert finding.detail == "no committed audit proves this plan\n  why: it has to be"
+    assert made.counts.new == 1
+    # Of several errors in one message each keeps the fix that it has.
+    both = replace(failed, message=f"{said}\n{said}")
+    (finding,) = told(sample(RunOutcome.REFUSED, results=(both,)), exit_code=1).findings
+    assert (finding.detail, finding.fix) == (both.message, "")
+
+
 def test_what_stands_is_told_where_it_is_an_error() -> None:
     audit = with_findings(RLS, NOTICE, replace(NOTICE, object="venture.other"))
     stood = [
