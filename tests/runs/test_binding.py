@@ -16,12 +16,12 @@ from support.staging_project import Run
 
 OF_SOMETHING_ELSE = True
 
-BOUND = re.compile(r"^bound to: (\S+)$", re.MULTILINE)
+BOUND = re.compile(r"^digest: (\S+)$", re.MULTILINE)
 NEVER = "0" * 64 + "-" + "0" * 60
 
 
 def digest_of(run: Run) -> str:
-    """What the last lines of a run say that it was, or would have been, bound to."""
+    """The digest by which the last lines of a run name what it promotes."""
     found = BOUND.search(run.output)
     assert found is not None, run.output
     assert run.audit["bound"]["digest"] == found[1]

@@ -11,6 +11,8 @@ from pytest_housekeeping.evidence.report.access_matrix import Matrix, access_mat
 from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
 from pytest_housekeeping.evidence.report.display import no_command, plural, visible
 from pytest_housekeeping.evidence.report.production import now_told, plan_head, rows_of
+from pytest_housekeeping.evidence.report.tally import segments_in, segments_undone
+from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.postgres.batch_facts import CHANGED, DROPPED, MADE, strength
 from pytest_housekeeping.snapshot.compare.changed_lines import before_and_after, shortened
 
@@ -47,12 +49,13 @@ class TouchedRelation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchView:
-    """The rows of the tables of the report, of all segments. ``now`` tells of a relation what is in
-    it in production and how often it was written to for ``looked_s`` seconds, ``rows`` the rows
-    alone."""
+    """The rows of the tables of the report, of all segments; ``undone`` are those that are not in
+    while others are. ``now`` tells of a relation what is in it in production and how often it was
+    written to for ``looked_s`` seconds, ``rows`` the rows alone."""
 
     there: bool
     changes: tuple[ChangeRecord, ...]
+    undone: frozenset[int]
     touched: tuple[TouchedRelation, ...]
     access: tuple[AccessRecord, ...]
     indexes: tuple[IndexBuildRecord, ...]
@@ -72,6 +75,7 @@ def batch_view(audit: Audit) -> BatchView:
     return BatchView(
         there=has_batch(audit),
         changes=audit.changes,
+        undone=segments_undone(audit),
         touched=tuple(touched(audit)),
         access=tuple(each for segment in audit.batch for each in segment.access),
         indexes=tuple(each for segment in audit.batch for each in segment.indexes),
@@ -167,20 +171,28 @@ def coverage(audit: Audit) -> str:
 
 
 def counts_told(audit: Audit) -> str:
-    """``2 made, 1 dropped``."""
-    counts: Counter[str] = Counter(change.change for change in audit.changes)
-    return (
-        ", ".join(f"{counts[word]:,} {word}" for word in _MARKS if counts[word]) or "none changed"
-    )
+    """``2 made, 1 dropped``, and of what is not in the database, that it was the copy's."""
+    inside = segments_in(audit)
+    unknown = audit.run.outcome is RunOutcome.UNKNOWN
+    alone = "on the copy; whether it is in is not known" if unknown else "on the copy alone"
+    parts = []
+    for is_in in (True, False):
+        of = (each.change for each in audit.changes if (each.segment in inside) is is_in)
+        counts: Counter[str] = Counter(of)
+        if said := ", ".join(f"{counts[word]:,} {word}" for word in _MARKS if counts[word]):
+            parts.append(said if is_in else f"{said} {alone}")
+    return "; ".join(parts) or "none changed"
 
 
 def change_lines(audit: Audit) -> Iterator[str]:
-    """Each object that is made, changed or dropped."""
+    """Each object that is made, changed or dropped; of a part that is in, what is not is marked."""
+    undone = segments_undone(audit)
     for change in audit.changes:
         about = told(change)
         between = ": " if change.change == CHANGED else " "
         shown = f"({about})" if about and change.change != CHANGED else about
-        yield f"{_MARKS[change.change]} {change.kind} {change.object}{between}{shown}".rstrip()
+        told_of = f"{_MARKS[change.change]} {change.kind} {change.object}{between}{shown}".rstrip()
+        yield f"{told_of} (not applied)" if change.segment in undone else told_of
 
 
 def access_lines(audit: Audit) -> Iterator[str]:

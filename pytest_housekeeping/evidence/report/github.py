@@ -161,7 +161,8 @@ def _file(file: AppliedFile, beside: Beside) -> str:
     did = f"{plural(file.statements, 'statement')}, {plural(file.rows, 'row')} written"
     text = beside.texts.get(file.sha256, "")
     sql = block(text, _LONG_BLOCK, "sql") if text else f"sha256 {cell(file.sha256)}"
-    return f"{cell(file.path)}: {file.outcome}, {did}, {duration(file.duration_s)}\n\n{sql}"
+    outcome = f"{file.outcome}, {'not applied, ' * file.undone}"
+    return f"{cell(file.path)}: {outcome}{did}, {duration(file.duration_s)}\n\n{sql}"
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[str]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.display import duration, plural
+from pytest_housekeeping.evidence.report.tally import segments_undone
 from pytest_housekeeping.evidence.report.wording import approval_text
-from pytest_housekeeping.evidence.run_outcomes import COMMITTED
-from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome
+from pytest_housekeeping.evidence.run_outcomes import CHANGED, COMMITTED
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase
 from pytest_housekeeping.plan.modes import rules_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AppliedFile:
-    """A file of the run with what it did; ``said`` where it did not pass."""
+    """A file of the run with what it did; ``undone`` where its segment was not committed, and that
+    of others was."""
 
     path: str
     sha256: str
@@ -46,6 +48,7 @@ class AppliedFile:
     rows: int
     duration_s: float
     segment: int
+    undone: bool
 
 
 def opening(audit: Audit) -> list[Fact]:
@@ -56,6 +59,7 @@ def opening(audit: Audit) -> list[Fact]:
 def applied_files(audit: Audit) -> list[AppliedFile]:
     """The files that ran on the target; where none did, those that ran on the copy."""
     known = {step.id: step for step in audit.plan.steps}
+    undone = segments_undone(audit)
     applied = [step for step in audit.steps if _is_applied(step, audit)]
     if all(step.outcome is Outcome.SKIPPED for step in applied):
         of_files = {step.id for step in audit.plan.steps if step.path}
@@ -69,6 +73,7 @@ def applied_files(audit: Audit) -> list[AppliedFile]:
             rows=step.rows,
             duration_s=step.duration_s,
             segment=step.segment,
+            undone=step.segment in undone,
         )
         for step in applied
     ]
@@ -84,6 +89,9 @@ def _is_applied(step: StepRecord, audit: Audit) -> bool:
 def files_title(audit: Audit) -> str:
     """``41 files applied``: what became of them is in the verb."""
     files = applied_files(audit)
+    if segments_undone(audit):
+        done = sum(not each.undone for each in files)
+        return f"{done:,} of {plural(len(files), 'file')} applied"
     none = files and all(each.outcome is Outcome.SKIPPED for each in files)
     return f"{plural(len(files), 'file')} {'pending, none of them run' if none else _verb(audit)}"
 
@@ -109,6 +117,7 @@ def _facts(audit: Audit) -> Iterator[Fact]:
         yield Fact(name="target", value="no connection was made")
     yield Fact(name="asked by", value=run.actor)
     yield Fact(name="approved by", value=approval_text(audit.bound))
+    yield Fact(name="planned", value=_planned(audit))
     yield Fact(name="emergency", value=run.emergency)
     yield Fact(name="rolls back", value=run.reverts)
     commit = source.commit or ""
@@ -132,6 +141,15 @@ def _facts(audit: Audit) -> Iterator[Fact]:
         yield Fact(name="known", value=shown, more=same)
 
 
+def _planned(audit: Audit) -> str:
+    """Whether a promotion was told what to promote; "" where it has not come so far."""
+    if not audit.bound.digest or audit.run.mode is not Mode.PROD:
+        return ""
+    if audit.bound.planned:
+        return f"exactly so: {audit.bound.digest[:12]}"
+    return "not bound to a plan" if audit.run.outcome in CHANGED else ""
+
+
 def _is_rehearsed(step: StepRecord, of_files: Container[str]) -> bool:
     is_rehearsal = step.phase is Phase.REHEARSE and step.kind is Kind.REHEARSAL
     return is_rehearsal and step.id in of_files
@@ -145,6 +163,4 @@ def _verb(audit: Audit) -> str:
         return "applied to a throwaway database"
     if audit.run.outcome in COMMITTED:
         return "recorded, none of them run" if audit.plan.records_only else "applied"
-    if audit.run.outcome is RunOutcome.PROMOTED_IN_PART:
-        return "begun, not all of them applied"
     return "tried, none of them applied"

@@ -35,7 +35,7 @@ _FILES = 3
 _WIDE = 9
 # The run and its time stand in the names of the files of evidence.
 _SHOWN = {
-    *("target", "asked by", "approved by", "emergency", "rolls back"),
+    *("target", "asked by", "approved by", "planned", "emergency", "rolls back"),
     *("commit", "request", "workflow", "held", "known"),
 }
 _RUNNING = f"{REHEARSE}::{RUNNING}"
@@ -59,7 +59,7 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
             for each in audit.steps
             if each.id == f"tripwire::{MUTANTS}"
         ),
-        *([f"bound to: {audit.bound.digest}"] if audit.bound.digest else []),
+        *([f"digest: {audit.bound.digest}"] if audit.bound.digest else []),
         *([f"promote exactly this: {command}"] if (command := promote_command(audit)) else []),
         *(f"next: {step}" for step in text.next_steps),
         f"evidence: {files}.json and .html",
@@ -100,10 +100,16 @@ def _opening_lines(audit: Audit) -> list[str]:
             said = shortened(one_line(f"{value}{more}{link}"), 500)
             name = f"{each.name}:" if len(each.name) >= _WIDE else f"{each.name:<{_WIDE}}"
             lines.append(f"  {name} {said}")
-    files = [each.path for each in applied_files(audit)]
+    files = applied_files(audit)
+    done = [each.path for each in files if not each.undone]
     if files:
-        names = visible(named(files, _FILES))
+        names = visible(named(done, _FILES))
         lines.append(f"  {'files':<9} {files_title(audit)}: {no_command(names)}")
+    if undone := [each.path for each in files if each.undone]:
+        names = visible(named(undone, _FILES))
+        lines.append(
+            f"  {'rest':<9} {plural(len(undone), 'file')} not applied: {no_command(names)}"
+        )
     return lines
 
 

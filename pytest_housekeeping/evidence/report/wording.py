@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.report.tally import as_it_was, failures
-from pytest_housekeeping.evidence.run_outcomes import PROVED
+from pytest_housekeeping.evidence.run_outcomes import PROVED, UNDONE
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
     from pytest_housekeeping.evidence.model.bound import BoundRecord
-
 
 COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}  # of a tone, on a terminal
 
@@ -38,14 +37,12 @@ def outcome_text(audit: Audit) -> OutcomeText:
         outcome = RunOutcome.ROLLED_BACK if failed else RunOutcome.NOTHING_TO_PROMOTE
     if mode is Mode.STAGING and outcome is RunOutcome.ROLLED_BACK and not failed:
         return _CHECKED_ONLY
-    if (
-        mode is Mode.STAGING
-        and outcome in PROVED
-        and any(step.outcome is not Outcome.PASSED for step in audit.steps)
-    ):
+    lacking = any(step.outcome is not Outcome.PASSED for step in audit.steps)
+    if mode is Mode.STAGING and outcome in PROVED and lacking:
         return _BEHIND_COMMIT
     text = text_of(mode, outcome)
-    commands = {"promotion": _promotion(audit), "target": Target(name=audit.run.target).option}
+    option = Target(name=audit.run.target).option
+    commands = {"promotion": _promotion(audit), "target": option, "run": audit.run.id}
     steps = tuple(each.format(**commands) for each in text.next_steps)
     text = replace(text, meaning=_counted(text.meaning, audit), next_steps=steps)
     if audit.opens_review:
@@ -55,8 +52,9 @@ def outcome_text(audit: Audit) -> OutcomeText:
     if (source.dirty and mode is not Mode.PLAN) or (proved and not source.commit):
         asked = (_UNCOMMITTED, *steps) if proved else (*text.next_steps, _UNCOMMITTED)
         return replace(text, next_steps=asked)
-    if mode in (Mode.PROD, Mode.ROLLBACK) and outcome is not RunOutcome.PROMOTED:
-        return replace(text, next_steps=(*text.next_steps, _MERGE))
+    if mode in (Mode.PROD, Mode.ROLLBACK) and not any("erge the audit" in each for each in steps):
+        steps = (*text.next_steps, _NOTHING_TO_MERGE if outcome in UNDONE else _MERGE)
+        return replace(text, next_steps=steps)
     return text
 
 
@@ -118,9 +116,10 @@ def _unsure(headline: str, meaning: str, *next_steps: str) -> OutcomeText:
 
 _REPAIR = "Repair what is listed here, the first one first, and run again."
 _UNCOMMITTED = "Commit the files to git and run again: this audit attests no commit."
-_MERGE = (
-    "Merge the audit where it has a branch of its own: the audit of the next run builds on it. That"
-    " of a refusal is on a log, and stays there."
+_MERGE = "Merge the audit, so that the next run builds on it."
+_NOTHING_TO_MERGE = (
+    "There is nothing to merge, unless this run has written an incident report: complete that one"
+    " and merge it."
 )
 _REVIEW = (
     "Let somebody look through what this emergency has done, and say what was found:"
@@ -140,13 +139,15 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
     RunOutcome.PROMOTED: _good(
         "Promoted",
         "Every required step passed, and the transaction was committed.",
-        "Merge the audit, so that the next run builds on it.",
+        _MERGE,
     ),
     RunOutcome.PROMOTED_IN_PART: _unsure(
         "Promoted in part",
-        "Some segments of the batch are committed, the rest is not. Neither is half applied.",
-        _REPAIR,
-        "The next run goes on with the first segment that is missing.",
+        "Some segments of the batch are committed, each of them whole. Of the rest nothing is in.",
+        "Repair what is listed here, merge the audit, and prove what is left in staging:"
+        " pytest --hk-mode=staging",
+        "Then run again: it goes on with the first segment that is missing.",
+        "Or undo what is in: pytest --hk-mode=rollback{target} --hk-confirm=ROLLBACK --hk-to={run}",
     ),
     RunOutcome.PROMOTED_UNPROVED: _unsure(
         "Committed, and not proved behind COMMIT",
@@ -157,8 +158,7 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
         " back: the incident report has a proposal for the way.",
     ),
     RunOutcome.NOTHING_TO_PROMOTE: _good(
-        "Nothing to promote",
-        "Everything is applied already, and every check passed.",
+        "Nothing to promote", "Everything is applied already, and every check passed."
     ),
     RunOutcome.PLANNED: _good("Planned", "Nothing was changed."),
     RunOutcome.ROLLED_BACK: _bad(
@@ -269,9 +269,7 @@ _ROLLBACK: dict[RunOutcome, OutcomeText] = {
         " compared with the backup, or could not be read again: the failed step says which.",
         "First look at everything: pytest --hk-mode=verify{target}",
     ),
-    RunOutcome.NOTHING_TO_PROMOTE: _good(
-        "Nothing to roll back", "What was named had changed nothing."
-    ),
+    RunOutcome.NOTHING_TO_PROMOTE: _good("Nothing to roll back", "It had changed nothing."),
     RunOutcome.ROLLED_BACK: _bad(
         "Not rolled back",
         "A required step did not pass, so nothing was committed. The promotion is still in place.",

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.model.batch import AccessRecord
+from pytest_housekeeping.evidence.model.bound import BoundRecord
 from pytest_housekeeping.evidence.report.access_matrix import access_matrix
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.github import step_summary
@@ -26,9 +28,11 @@ from pytest_housekeeping.evidence.report.opening import (
 )
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.evidence.report.timeline import timeline
+from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_entry import entry_of
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, StepResult
-from support.evidence_samples import DOES, RLS, facts, failed_sample, sample
+from pytest_housekeeping.postgres.batch_facts import ObjectChange
+from support.evidence_samples import DOES, RLS, START, TARGET, facts, failed_sample, passed, sample
 from support.report_page import DIFFERENCE, SQL, large_audit, rich_audit, write_page
 
 URL = "https://git.example.org/team/shop"
@@ -107,6 +111,101 @@ def test_files_that_did_not_run_are_said_to_have_run_nowhere(mode: Mode) -> None
     assert "none of them run" not in files_title(failed)
     for text in (summary_html(refused), step_summary(refused)):
         assert "1 file pending, none of them run" in text
+
+
+def in_part() -> Audit:
+    """Of two segments the first is in."""
+    known = facts(segments=2)
+    precheck, first, second, check, last = known.steps
+    once = replace(last, id="promote[1/2]", segment=1)
+    ended = [passed(each) for each in (precheck, first, second, once)]
+    changes = (
+        ObjectChange(object="venture.first", kind="table", change="made"),
+        ObjectChange(object="venture.second", kind="table", change="made"),
+    )
+    batch = [
+        replace(DOES, segment=number, changes=(change,)) for number, change in enumerate(changes, 1)
+    ]
+    known = replace(known, steps=(precheck, first, second, check, once, last))
+    return make_audit(
+        known,
+        outcome=RunOutcome.PROMOTED_IN_PART,
+        finished_at=START,
+        results=[*ended, StepResult(step=check, outcome=Outcome.FAILED, message="no")],
+        target=TARGET,
+        batch=batch,
+    )
+
+
+def test_of_a_batch_that_is_in_in_part_every_report_says_which_part() -> None:
+    audit = in_part()
+    lines = "\n".join(terminal_summary(audit))
+    assert "  files     1 of 2 files applied: sql/migrations/0001_x.sql\n" in lines
+    assert "  rest      1 file not applied: sql/migrations/0002_x.sql\n" in lines
+    assert "  objects   1 made; 1 made on the copy alone\n" in lines
+    assert "+ table venture.first\n" in lines
+    assert "+ table venture.second (not applied)\n" in lines
+    assert "--hk-mode=rollback --hk-confirm=ROLLBACK --hk-to=r1" in lines
+    page, summary = summary_html(audit), step_summary(audit)
+    for text in (page, summary):
+        assert "1 of 2 files applied" in text
+        assert "1 made; 1 made on the copy alone" in text
+    second = "sql/migrations/0002_x.sql"
+    assert page.count(">not applied</b>") == 2
+    assert page.index(f"<code>{second}</code>") < page.index(">not applied</b>")
+    assert re.search(r"0001_x.sql[^\n]*: passed, 0 statements", summary)
+    assert re.search(r"0002_x.sql[^\n]*: passed, not applied, 0 statements", summary)
+
+
+@pytest.mark.parametrize(
+    ("mode", "outcome", "said"),
+    [
+        (Mode.PROD, RunOutcome.PROMOTED, "1 made, 1 changed"),
+        (Mode.PROD, RunOutcome.PROMOTED_UNPROVED, "1 made, 1 changed"),
+        (Mode.PLAN, RunOutcome.PLANNED, "1 made, 1 changed on the copy alone"),
+        (Mode.PROD, RunOutcome.ROLLED_BACK, "1 made, 1 changed on the copy alone"),
+        (Mode.PROD, RunOutcome.REFUSED, "1 made, 1 changed on the copy alone"),
+        (
+            Mode.PROD,
+            RunOutcome.UNKNOWN,
+            "1 made, 1 changed on the copy; whether it is in is not known",
+        ),
+    ],
+)
+def test_objects_are_made_where_the_batch_is_in_and_else_on_the_copy_alone(
+    mode: Mode, outcome: RunOutcome, said: str
+) -> None:
+    is_in = said == "1 made, 1 changed"
+    audit = sample(outcome, mode, None if is_in else (), batch=[DOES])
+    assert f"  objects   {said}\n" in "\n".join(terminal_summary(audit))
+    assert said in summary_html(audit)
+    assert said in step_summary(audit)
+
+
+def test_a_promotion_says_whether_it_was_bound_to_a_plan() -> None:
+    bound = BoundRecord(digest="ab12" * 20, planned=False)
+    free = sample(batch=[DOES]).model_copy(update={"bound": bound})
+    held = free.model_copy(update={"bound": bound.model_copy(update={"planned": True})})
+    for report in (summary_html, step_summary, lambda audit: "\n".join(terminal_summary(audit))):
+        assert "not bound to a plan" in report(free)
+        assert "exactly so: ab12ab12ab12" in report(held)
+        assert "bound to" not in report(held)
+    # Of one that was refused nobody knows whether it was held against a plan: the step says so.
+    refused = failed_sample().model_copy(update={"bound": bound})
+    assert "bound to" not in "\n".join(terminal_summary(refused))
+
+
+@pytest.mark.parametrize("mode", [Mode.PROD, Mode.ROLLBACK])
+@pytest.mark.parametrize("outcome", RunOutcome)
+def test_what_becomes_of_the_audit_is_said_once_and_without_an_if(
+    mode: Mode, outcome: RunOutcome
+) -> None:
+    merged = [
+        each for each in outcome_text(sample(outcome, mode)).next_steps if "merge" in each.lower()
+    ]
+    assert len(merged) == 1
+    undone = outcome in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED)
+    assert merged[0].startswith("There is nothing to merge") is undone
 
 
 def test_files_of_a_baseline_are_recorded_and_not_applied() -> None:
