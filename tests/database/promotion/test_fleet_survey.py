@@ -15,6 +15,7 @@ from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.plugin.fleet.runs import Runs
 from pytest_housekeeping.promotion.fleet.survey import Survey, reach, survey, told_of
+from pytest_housekeeping.promotion.production.of_fleet import databases
 from pytest_housekeeping.promotion.production.of_fleet.databases import State, read_databases
 from pytest_housekeeping.promotion.production.of_fleet.handed import Away, Handed, handed_back
 from pytest_housekeeping.server.embedded import find_embedded
@@ -144,6 +145,10 @@ def test_a_registry_lists_them(
             connection.execute(b"INSERT INTO public.tenant VALUES ('zeta', 'live')")
             with pytest.raises(MisuseError, match="listed twice: zeta"):
                 read_databases(Config(root=project), fleet)
+            monkeypatch.setattr(databases, "_PATIENCE_S", 1)
+            hangs = replace(fleet, query="SELECT name FROM public.tenant, pg_sleep(300)")
+            with pytest.raises(MisuseError, match=r"the list cannot be had: .* statement timeout"):
+                read_databases(Config(root=project), hangs)
             writes = replace(fleet, query="DELETE FROM public.tenant RETURNING name")
             with pytest.raises(
                 MisuseError, match=r"the list cannot be had: .*read-only"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.promotion.production.of_fleet import databases
 from pytest_housekeeping.promotion.production.of_fleet.databases import (
     FleetDatabase,
     State,
@@ -70,6 +72,42 @@ def test_what_a_command_says_is_told_without_the_password_of_a_url(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    "said", ["password=of-one-4", "host=x PGPASSWORD='of-one-4'", '{"password": "of-one-4"}']
+)
+def test_what_a_command_says_is_told_without_the_password_of_a_key(
+    tmp_path: Path, said: str
+) -> None:
+    (tmp_path / "list.py").write_text(f"raise SystemExit({said!r})")
+    fleet = Fleet(name="tenants", env="T", command=(sys.executable, "list.py"))
+    with pytest.raises(MisuseError, match=r"\*\*\*") as caught:
+        read_databases(Config(root=tmp_path), fleet)
+    assert "of-one-4" not in str(caught.value)
+
+
+def test_a_command_and_what_it_has_started_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a process holds the pipe, also when the command has ended."""
+    monkeypatch.setattr(databases, "_PATIENCE_S", 0.5)
+    said = "sleep 60 & echo $! >started; echo acme"
+    fleet = Fleet(name="tenants", env="T", command=("sh", "-c", said))
+    began = time.monotonic()
+    with pytest.raises(MisuseError, match=r"the list cannot be had: .* timed out"):
+        read_databases(Config(root=tmp_path), fleet)
+    assert time.monotonic() - began < 30
+    started = int((tmp_path / "started").read_text())
+    deadline = time.monotonic() + 30
+    while (state := Path(f"/proc/{started}/stat")).exists() and " Z " not in state.read_text():
+        assert time.monotonic() < deadline, "what the command has started is still there"
+        time.sleep(0.01)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    for text in ("acme\n", '["acme"]'):
+        assert [each.name for each in listed(tmp_path, f"\ufeff{text}")] == ["acme"]
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "the list is empty"),
@@ -93,7 +131,26 @@ def test_what_a_command_says_is_told_without_the_password_of_a_url(tmp_path: Pat
         ),
         ('["postgres://u:of-one-4@h/d"]', "a connection string is no name"),
         ('[{"name": "a", "password": "of-one-4"}]', "a: unknown key 'password'"),
-        ('[{"name": "a", "port": "x"}]', "a: invalid literal"),
+        ('[{"name": "a", "port": "x"}]', "a: port = 'x' is no port"),
+        ('[{"name": "a", "port": 65536}]', "a: port = 65536 is no port"),
+        ('[{"name": "a", "port": -1}]', "a: port = -1 is no port"),
+        ('[{"name": "a", "port": 1.5}]', "a: port = 1.5 is no port"),
+        ('[{"name": "a", "port": true}]', "a: port = True is no port"),
+        ('[{"name": "a", "port": [1]}]', "a: port = [1] is no port"),
+        ('[{"name": "a", "host": ["h"]}]', "a: host = ['h'] is no text"),
+        ('[{"name": "a", "database": 7}]', "a: database = 7 is no text"),
+        (
+            '[{"name": "a", "database": "d\\u0000x"}]',
+            "a: database = 'd\\x00x' holds what nobody can",
+        ),
+        (
+            '[{"name": "a", "database": "postgres://u:of-one-4@h/d"}]',
+            "a: a connection string is no database",
+        ),
+        (
+            '[{"name": "a", "host": "h password=of-one-4"}]',
+            "a: a connection string is no host",
+        ),
         ('["a",]', "the list is no JSON"),
         ('[{"name": "a", "names": {"app": "A-b"}}]', "app = 'A-b' is no plain lower-case identif"),
         ('[{"name": "a", "names": ["b"]}]', "names = ['b'] is no object"),

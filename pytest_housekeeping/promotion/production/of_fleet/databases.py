@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -22,12 +24,15 @@ from pytest_housekeeping.declarations.toml import closest
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.promotion.production.target_address import open_production, read_address
 from pytest_housekeeping.sql.identifiers import SIMPLE
+from pytest_housekeeping.sql.text import passwords_in_urls
 
 _KEYS = ("name", "database", "host", "port", "state", "names")
 # A program that cannot reach its registry may say how it has tried.
-_IN_URL = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
+_IN_URL = passwords_in_urls()
+_AS_KEY = re.compile(r"""(password['"]?\s*[=:]\s*)('[^']*'|"[^"]*"|[^\s,;)]+)""", re.IGNORECASE)
 _WHY = "what is not listed as it is would be promoted as another one, or not at all"
 _PATIENCE_S = 60
+_LAST_PORT = 65535
 
 
 class State(StrEnum):
@@ -114,25 +119,39 @@ def _listed(config: Config, fleet: Fleet) -> Iterable[object]:
     if fleet.query:
         return _of_registry(config, fleet)
     if fleet.command:
-        done = subprocess.run(
-            fleet.command,
-            cwd=config.root,
-            env=usual_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE_S,
-            check=False,
-        )
-        if done.returncode != 0:
-            said = _IN_URL.sub("***", done.stderr.decode(errors="replace").strip()[-500:])
-            called = shlex.join(fleet.command)
-            raise _unusable(fleet, f"{called} ended with {done.returncode}: {said}")
-        return _lines(fleet, done.stdout.decode())
-    return _lines(fleet, (config.root / fleet.databases).read_bytes().decode())
+        return _lines(fleet, _printed(config, fleet))
+    return _lines(fleet, (config.root / fleet.databases).read_bytes())
 
 
-def _lines(fleet: Fleet, text: str) -> Iterable[object]:
-    """A JSON array of names or objects, or a name a line."""
+def _printed(config: Config, fleet: Fleet) -> bytes:
+    """What the command prints; neither it nor what it has started is waited for without end."""
+    with subprocess.Popen(
+        fleet.command,
+        cwd=config.root,
+        env=usual_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            printed, complaint = process.communicate(timeout=_PATIENCE_S)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode != 0:
+        said = complaint.decode(errors="replace").strip()
+        said = _IN_URL.sub(lambda url: url[0].replace(f":{url[1]}@", ":***@"), said)
+        said = _AS_KEY.sub(r"\1***", said)[-500:]
+        called = shlex.join(fleet.command)
+        raise _unusable(fleet, f"{called} ended with {process.returncode}: {said}")
+    return printed
+
+
+def _lines(fleet: Fleet, content: bytes) -> Iterable[object]:
+    """A JSON array of names or objects, or a name a line. Raises UnicodeDecodeError."""
+    text = content.decode("utf-8-sig")
     if text.lstrip().startswith(("[", "{")):
         try:
             found = json.loads(text)
@@ -151,6 +170,7 @@ def _of_registry(config: Config, fleet: Fleet) -> Iterator[Mapping[str, Any]]:
     connection = open_production(address, config.session)
     try:
         connection.execute("SET default_transaction_read_only = on")
+        connection.execute(f"SET statement_timeout = '{_PATIENCE_S}s'".encode())
         with connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(fleet.query.encode()).fetchall()
     finally:
@@ -194,12 +214,34 @@ def _database(given: object) -> FleetDatabase:
         raise ValueError(f"state = {state!r} is none of {', '.join(State)}")
     return FleetDatabase(
         name=name,
-        database=str(given.get("database") or name),
-        host=str(given.get("host") or ""),
-        port=int(given.get("port") or 0),
+        database=_text(given, "database") or name,
+        host=_text(given, "host"),
+        port=_port(given.get("port") or 0),
         state=State(state),
         names=_names(given.get("names") or {}),
     )
+
+
+def _text(given: Mapping[str, Any], key: str) -> str:
+    """Raises TypeError and ValueError for what leads nowhere, or elsewhere than it seems."""
+    value = given.get(key) or ""
+    if isinstance(value, int | float | list | dict):
+        raise TypeError(f"{key} = {value!r} is no text")
+    text = str(value)
+    if "://" in text or "=" in text:
+        raise ValueError(f"a connection string is no {key}; an object says it: {', '.join(_KEYS)}")
+    # libpq reads an address up to a NUL, and what stands behind it would be lost.
+    if not text.isprintable():
+        raise ValueError(f"{key} = {text!r} holds what nobody can read")
+    return text
+
+
+def _port(given: object) -> int:
+    """Raises ValueError."""
+    text = str(given)
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise ValueError(f"port = {given!r} is no port")
+    return int(text)
 
 
 def _is_name(name: object) -> bool:
