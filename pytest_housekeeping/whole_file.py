@@ -1,4 +1,4 @@
-"""A file of a person's written whole, or left as it was: whatever the disk says."""
+"""A file written whole, or left as it was: whatever the disk says."""
 
 from __future__ import annotations
 
@@ -17,21 +17,27 @@ def write_whole(path: Path, text: str) -> None:
 
     Raises HousekeepingError with nothing changed.
     """
-    real = Path(os.path.realpath(path))
-    part = real.with_name(f".{real.name}.part")
     try:
-        real.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        with suppress(FileNotFoundError):
-            shutil.copymode(real, part)
-        part.replace(real)
-    except BaseException as error:
-        with suppress(OSError):
-            part.unlink()
-        if not isinstance(error, OSError):
-            raise
+        put_whole(path, text.encode())
+    except OSError as error:
         raise HousekeepingError(
             f"{path} cannot be written: {error.strerror}",
             why="nothing of it was, and what was there is as it was",
             fix=NO_ROOM,
         ) from None
+
+
+def put_whole(path: Path, content: bytes) -> None:
+    """The same of bytes. Raises OSError with nothing changed."""
+    real = Path(os.path.realpath(path))
+    part = real.with_name(f".{real.name}.part")
+    try:
+        real.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        with suppress(FileNotFoundError):
+            shutil.copymode(real, part)
+        part.replace(real)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise

@@ -49,6 +49,7 @@ _LONG: dict[str, tuple[str, ...]] = {
     "tests/runs/test_targets.py": ("test_the_second_takes_what_the_first_has_had",),
     "tests/runs/test_fleet_verify.py": ("test_a_watch_of_nothing_is_none",),
     "tests/runs/test_fleet.py": ("test_a_fleet_is_promoted_in_waves_and_taken_up_again",),
+    "tests/runs/test_fleet_disk.py": (),
     "tests/runs/test_fleet_faults.py": (),
     "tests/runs/test_fleet_memory.py": (),
     "tests/runs/test_tool_pages.py": (),

@@ -12,6 +12,7 @@ import pytest
 from pytest_housekeeping.model import Kind, StepResult
 from pytest_housekeeping.plugin.step_properties import RESULT
 from pytest_housekeeping.promotion.recording.recorder import Recorder
+from pytest_housekeeping.whole_file import put_whole
 
 
 class HtmlHooks:
@@ -77,10 +78,8 @@ class OwnPage(HtmlHooks):
             # Those of setup and teardown are told of where they failed.
             if report.when == "call" or not report.passed:
                 self._note(report)
-        page = self.recorder.context.html_path
-        page.parent.mkdir(parents=True, exist_ok=True)
         text = whole_page(self.recorder.audit, self.recorder.beside(self._logs), self._others)
-        page.write_text(text, encoding="utf-8", errors="surrogateescape")
+        put_whole(self.recorder.context.html_path, text.encode(errors="surrogateescape"))
 
 
 def _log(report: Any) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from support.ordinary_user import has_room_for_namespaces
 from support.staging_project import WITHOUT_RLS, Project, Run
 
 LAMP = "INSERT INTO shop.item (id, name) VALUES (9, 'stool');\n"
@@ -471,11 +471,6 @@ def test_a_port_where_nobody_or_somebody_else_answers(tmp_path: Path) -> None:
     gate(run, "precheck::server", f"{port}", "why: ", "fix: ")
     assert "pa55word" not in run.output + str(run.audit)
     assert run.outcome == "refused"
-
-
-def has_room_for_namespaces() -> bool:
-    command = ["unshare", "--mount", "true"]
-    return bool(shutil.which("unshare")) and subprocess.run(command).returncode == 0
 
 
 @pytest.mark.skipif(

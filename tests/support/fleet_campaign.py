@@ -57,16 +57,16 @@ class FleetCampaign:
     _whole_s: float = 0.0
 
     def go(self, kills: int) -> None:
-        self._add_file()
+        self.add_file()
         self._to_the_end()
         while self.figures.killed < kills and not self.figures.troubles:
-            self._add_file()
+            self.add_file()
             for _ in range(min(self.chain, kills - self.figures.killed)):
                 if not self._strike(self.random.random() * self._whole_s):
                     break
             self._to_the_end()
 
-    def _add_file(self) -> None:
+    def add_file(self) -> None:
         """It takes two statements, of which nobody may see one."""
         self._files += 1
         text = "".join(
@@ -87,7 +87,7 @@ class FleetCampaign:
         self.figures.killed += killed
         self.figures.ended_before += not killed
         self._wait_for_the_end()
-        self._look(f"kill {self.figures.killed}, after {after_s:.2f} s")
+        self.look(f"kill {self.figures.killed}, after {after_s:.2f} s")
         return killed
 
     def _to_the_end(self) -> None:
@@ -95,12 +95,12 @@ class FleetCampaign:
         self._start()
         ended = self.runs.wait()
         self._whole_s = self._whole_s or time.monotonic() - began
-        self._look("a run to the end")
+        self.look("a run to the end")
         if ended.code != 0:
             self.figures.stuck.append(ended.output)
             return
         self.figures.completed += 1
-        self._judge_records(ended)
+        self.judge_records(ended)
 
     def _start(self) -> int:
         ways = variables(self.fleet, "TENANTS")
@@ -108,10 +108,10 @@ class FleetCampaign:
         output = self.fleet.project.scratch.parent / "output"
         return self.runs.start(self.fleet.root, arguments, self.fleet.environment(**ways), output)
 
-    def _look(self, case: str) -> None:
+    def look(self, case: str) -> None:
         """What the databases say: each file once, and all of it or nothing."""
         for name in self.names:
-            counts = Counter(path for _, path in self._history(name))
+            counts = Counter(path for _, path in self.history(name))
             self.figures.twice += [f"{case}: {name}: {p}" for p, n in counts.items() if n > 1]
             told = {path for path in counts if path.endswith("_both.sql")}
             made = Counter(self._made(name))
@@ -121,7 +121,7 @@ class FleetCampaign:
             if told != halves or any(seen != 2 for seen in made.values()):
                 self.figures.half_applied.append(f"{case}: {name}: {sorted(told ^ halves)}, {made}")
 
-    def _history(self, name: str) -> list[tuple[str, str]]:
+    def history(self, name: str) -> list[tuple[str, str]]:
         """Each run with each file that it has applied."""
         with self.fleet.server.superuser(name) as connection:
             there = connection.execute("SELECT to_regclass('housekeeping.history')").fetchone()
@@ -137,11 +137,12 @@ class FleetCampaign:
             ).fetchall():
                 yield int(column.removeprefix("one").removeprefix("other"))
 
-    def _judge_records(self, ended: Ended) -> None:
-        """Every record that there is says what the databases say, and is committed."""
+    def judge_records(self, ended: Ended) -> None:
+        """Every record that there is says what the databases say, and is committed, but for those
+        of runs that have begun nothing."""
         untrue, root = self.figures.untrue, self.fleet.root
         committed = self._committed()
-        done = {name: {run for run, _ in self._history(name)} for name in self.names}
+        done = {name: {run for run, _ in self.history(name)} for name in self.names}
         for name in self.names:
             folder = root / "ops/tenants" / name / "audit"
             audits = [self._json(each) for each in sorted(folder.glob("prod_*.json"))]
@@ -154,7 +155,11 @@ class FleetCampaign:
             names = {f"ops/tenants/{name}/audit/{each.name}" for each in folder.glob("prod_*.json")}
             untrue += [f"{each} is not committed" for each in names - committed]
         for place in sorted((root / "ops/tenants/audit").glob("fleet_*.json")):
-            untrue += [f"{place.name}: {said}" for said in self._wrong(self._json(place), done)]
+            record = self._json(place)
+            untrue += [f"{place.name}: {said}" for said in self._wrong(record, done)]
+            begun = any(each["audit"] for wave in record["waves"] for each in wave["databases"])
+            if begun and place.relative_to(root).as_posix() not in committed:
+                untrue.append(f"{place.name} is not committed")
         if "complete" not in self._json(place) or not self._json(place)["complete"]:
             untrue.append(f"the last record is not of the whole: {ended.output}")
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,17 +10,7 @@ from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.promotion.commands.new import new_migration
 from pytest_housekeeping.promotion.init.written import Written
 from pytest_housekeeping.whole_file import write_whole
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """No file of this process grows beyond so many bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from support.little_room import room_for
 
 
 def held(folder: Path) -> dict[str, str]:

@@ -26,5 +26,6 @@ def failed(found: str, complaint: str) -> EvidenceError:
     return EvidenceError(
         f"{found}: {text}",
         why="the evidence of the run depends on it",
-        fix="repeat the command by hand; the files of the audit are written in any case",
+        fix="mend what git says, such as a disk that is full, and run again: the files of the audit"
+        " are written in any case, and the next run commits them",
     )

@@ -30,7 +30,9 @@ from pytest_housekeeping.promotion.production.of_fleet.databases import State, r
 from pytest_housekeeping.promotion.production.of_fleet.handed import HandedBack, handed_back
 from pytest_housekeeping.promotion.recording.shown_beside import finish_page
 from pytest_housekeeping.promotion.run_facts import new_run
+from pytest_housekeeping.whole_file import NO_ROOM
 
+_NOT_WHOLE = "THE EVIDENCE IS NOT COMPLETE"
 _WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
@@ -60,6 +62,7 @@ class FleetEnding:
         self.kept = Kept(branch="", told=())
         self.page: Path | None = None
         self._html: Any = None
+        self._no_page = False
 
     def prepare(self) -> None:
         """Where pytest-html is there, it writes the page beside the record."""
@@ -81,6 +84,8 @@ class FleetEnding:
         tell_suite(self.config, _of_fleet(self.record))
         try:
             return (yield)
+        except OSError as error:
+            self._leave_out_page(error)
         finally:
             whole = self._keep() and whole
             self.said += self._told(lacking)
@@ -192,17 +197,37 @@ class FleetEnding:
         record = self.record
         if record is None:
             return False
+        page = self._finished_page()
+        if page is not None:
+            record = self.record = record.with_page(page.read_bytes())
         try:
-            page = self.page if self.page is not None and self.page.is_file() else None
-            if page is not None:
-                finish_page(page)
-                record = self.record = record.with_page(page.read_bytes())
             self.kept = keep(self._waves(whole=record.complete), record, page)
             tell_github(record, self.kept, self._place())
         except (HousekeepingError, OSError) as error:
-            self.said.append(f"THE EVIDENCE IS NOT COMPLETE: {error}")
+            self.said.append(f"{_NOT_WHOLE}: {error}")
             return False
-        return self.kept.whole
+        return self.kept.whole and not self._no_page
+
+    def _finished_page(self) -> Path | None:
+        page = self.page if self.page is not None and self.page.is_file() else None
+        if page is not None:
+            try:
+                finish_page(page)
+            except OSError as error:
+                self._leave_out_page(error)
+                return None
+        return page
+
+    def _leave_out_page(self, error: OSError) -> None:
+        """It is not left half, and the record goes without it."""
+        self._no_page = True
+        self.said.append(
+            f"{_NOT_WHOLE}: the page of the fleet cannot be written: {error.strerror}\n"
+            "  why: the record is there without it\n"
+            f"  fix: {NO_ROOM}"
+        )
+        if self.page is not None:
+            self.page.unlink(missing_ok=True)
 
     def _place(self) -> str:
         """Where the record lies, from the root and without an ending."""

@@ -17,6 +17,7 @@ from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.run_outcomes import PROVED
 from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.plugin.fleet.runs import Ended, Runs
+from pytest_housekeeping.plugin.items import told_of_no_room
 from pytest_housekeeping.promotion.fleet.rows import rows_of
 from pytest_housekeeping.promotion.fleet.survey import Group, Seen, reading_in
 from pytest_housekeeping.promotion.fleet.work import Result, Work
@@ -56,13 +57,15 @@ class FleetItem(pytest.Item):
         if why := self.held_up():
             work.put(Result(item=self.nodeid, how=LEFT, detail=why))
             pytest.skip(f"not begun: {why}")
-        work.begin(self.nodeid)
         try:
+            work.begin(self.nodeid)
             result = self.done()
         except ServerError as error:
             result = Result(item=self.nodeid, how=AWAY, detail=error.found)
         except HousekeepingError as error:
             result = Result(item=self.nodeid, how=FAILED, detail=str(error))
+        except OSError as error:
+            result = Result(item=self.nodeid, how=FAILED, detail=told_of_no_room(error))
         except BaseException:
             work.put(Result(item=self.nodeid, how=FAILED, detail="interrupted"))
             raise

@@ -16,7 +16,7 @@ import pytest
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.declarations.fleets import chosen_fleet
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.fleet.arguments import passed_on, refuse_unfit, shard_of
 from pytest_housekeeping.plugin.fleet.ending import FleetEnding
@@ -61,16 +61,27 @@ def activate(config: pytest.Config) -> None:
         else:
             prepare(config)
             work = _begun(settings, fleet, config.option, mode)
+        config.stash[SETTINGS], config.stash[WORK] = settings, work
+        config.stash[ARGUMENTS] = tuple(passed_on(config))
+        session = FleetSession(config, settings, work, mode, leads=folder is None)
+        config.pluginmanager.register(session, "housekeeping-fleet")
+        if session.leads and not config.option.collectonly:
+            said = session.told
+            ending = FleetEnding(config, settings, work, mode, failed=session.failed, said=said)
+            ending.prepare()
+            config.pluginmanager.register(ending, "housekeeping-fleet-ending")
     except HousekeepingError as error:
         raise pytest.UsageError(str(error)) from None
-    config.stash[SETTINGS], config.stash[WORK] = settings, work
-    config.stash[ARGUMENTS] = tuple(passed_on(config))
-    session = FleetSession(config, settings, work, mode, leads=folder is None)
-    config.pluginmanager.register(session, "housekeeping-fleet")
-    if session.leads and not config.option.collectonly:
-        ending = FleetEnding(config, settings, work, mode, failed=session.failed, said=session.told)
-        ending.prepare()
-        config.pluginmanager.register(ending, "housekeeping-fleet-ending")
+    except OSError as error:
+        raise pytest.UsageError(str(_no_folder(error))) from None
+
+
+def _no_folder(error: OSError) -> MisuseError:
+    return MisuseError(
+        f"what the processes of a run on a fleet share cannot be written: {error}",
+        why="nothing was begun",
+        fix="make room there, or set TMPDIR to a folder with room that you may write to",
+    )
 
 
 def _begun(settings: Config, fleet: Fleet, option: Namespace, mode: Mode) -> Work:
@@ -85,21 +96,21 @@ def _begun(settings: Config, fleet: Fleet, option: Namespace, mode: Mode) -> Wor
             keep=folder,
             accepted=option.hk_accept_drift,
         )
+        groups = [group.names for group in found.behind]
+        waves = waves_of(groups, fleet.canary, fleet.waves) if groups else []
+        if shard == CANARY:
+            del waves[1:]
+        work = Work(
+            folder=folder,
+            fleet=fleet,
+            survey=found,
+            waves=(watch_of(found),) if watches else tuple(waves),
+            shard=shard or "",
+        )
+        work.save()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    groups = [group.names for group in found.behind]
-    waves = waves_of(groups, fleet.canary, fleet.waves) if groups else []
-    if shard == CANARY:
-        del waves[1:]
-    work = Work(
-        folder=folder,
-        fleet=fleet,
-        survey=found,
-        waves=(watch_of(found),) if watches else tuple(waves),
-        shard=shard or "",
-    )
-    work.save()
     return work
 
 

@@ -29,7 +29,12 @@ from pytest_housekeeping.evidence.git.objects import fleet_records
 from pytest_housekeeping.evidence.git.shared_branch import continue_from
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.fleet.left_behind import LeftBehind, left_behind, settled
+from pytest_housekeeping.promotion.fleet.left_behind import (
+    LeftBehind,
+    left_behind,
+    left_records,
+    settled,
+)
 from pytest_housekeeping.promotion.fleet.stored import store_evidence
 from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.of_fleet.handed import HandedBack
@@ -128,11 +133,16 @@ def keep(waves: Waves, record: FleetRecord, page: Path | None) -> Kept:
         if why_not or repository is None:
             return Kept(branch="", told=(*told, f"not committed: {why_not}"), page=bool(page))
         files |= {path: path.read_bytes() for each in left for path in each.files}
+        earlier = list(left_records(repository, root, place.parent, waves.mode, left))
+        for each in earlier:
+            files |= each.files
+            told.append(f"the record of an earlier run is added now: {each.record.id}")
         named = {path.relative_to(root).as_posix(): content for path, content in files.items()}
         stored = store_evidence(repository, root, waves.backs)
         told += stored.told
         waves = replace(waves, backs=stored.backs)
-        branch, more = _committed(waves, repository, record, named)
+        records = [record, *(each.record for each in earlier)]
+        branch, more = _committed(waves, repository, records, named)
     return Kept(branch=branch, told=(*told, *more), page=bool(page), whole=not stored.told)
 
 
@@ -158,10 +168,13 @@ def _why_not(waves: Waves, repository: Repository | None, left: Sequence[LeftBeh
 
 
 def _committed(
-    waves: Waves, repository: Repository, record: FleetRecord, files: Mapping[str, bytes]
+    waves: Waves,
+    repository: Repository,
+    records: Sequence[FleetRecord],
+    files: Mapping[str, bytes],
 ) -> tuple[str, list[str]]:
-    """The branch, and what is to be told."""
-    root, config = waves.config.root, waves.config
+    """The branch, and what is to be told; the first of the ``records`` is that of this run."""
+    root, config, record = waves.config.root, waves.config, records[0]
     commit = repository.head() or ""
     logged = rules_of(waves.mode).logged
     branch = f"{BRANCHES}/{waves.mode if logged else f'{waves.work.fleet.name}/{record.stem}'}"
@@ -172,7 +185,7 @@ def _committed(
     pins = {path: data for each in waves.backs.values() for path, data in each.contents.items()}
     named = {repository.relative(root / path): data for path, data in {**pins, **files}.items()}
     stored = {repository.relative(root / path): oid for path, oid in back.items()}
-    message, sign = _message(waves, repository, commit, record), bool(config.evidence_signers)
+    message, sign = _message(waves, repository, commit, records), bool(config.evidence_signers)
     made, unsigned = commit_signed(
         repository, branch, named, message, attests, sign=sign, stored=stored
     )
@@ -182,8 +195,10 @@ def _committed(
     return branch, told if logged else [*told, *push(repository, branch)]
 
 
-def _message(waves: Waves, repository: Repository, commit: str, record: FleetRecord) -> str:
-    """A line for each audit and for the record, as every commit of evidence has it, and where they
+def _message(
+    waves: Waves, repository: Repository, commit: str, records: Sequence[FleetRecord]
+) -> str:
+    """A line for each audit and each record, as every commit of evidence has it, and where they
     are."""
     done = {name: back for name, back in waves.backs.items() if back.files}
     lines = []
@@ -191,7 +206,7 @@ def _message(waves: Waves, repository: Repository, commit: str, record: FleetRec
         folder = repository.relative(waves.config.root / _folder(waves, name))
         lines.append(f"Run {back.run}, plan {back.plan[:12]}, audit {back.digest}, in {folder}")
     folder = repository.relative(waves.config.root / waves.work.fleet.audit)
-    lines.append(f"Record {record.id} of a fleet, digest {record.chain.digest}, in {folder}")
+    lines += [f"Record {r.id} of a fleet, digest {r.chain.digest}, in {folder}" for r in records]
     head = f"{waves.mode} of fleet {waves.work.fleet.name}: {len(done)} databases on {commit[:12]}"
     return "\n".join([head, "", *lines, ""])
 

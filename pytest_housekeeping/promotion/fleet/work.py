@@ -20,6 +20,11 @@ from pytest_housekeeping.promotion.fleet.waves import CANARY, Wave, budget_of
 
 _LOOK_S = 0.05
 _NO_NAME = re.compile(r"[^\w.-]")
+_UNTOLD = "untold"
+_LOST = (
+    "its process has ended without a result; what it has done is in the history of its database:"
+    " run the fleet again, and where there was no room, set TMPDIR to a folder with room"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,29 +94,42 @@ class Work:
         return {name: group for group in self.survey.groups for name in group.names}
 
     def put(self, result: Result) -> None:
-        """A result, all of it at once: others look for it."""
-        line = json.dumps(asdict(result)).encode()
-        with self._ended.open("ab", buffering=0) as file:
-            # A line that another could not write to its end stays a line of its own.
-            file.write(b"\n" + line + b"\n")
+        """A result, all of it at once: others look for it. Where there is no room for it, it is
+        known here, and the others are told that it has ended."""
+        self._known.results[result.item] = result
+        # A line that another could not write to its end stays a line of its own.
+        line = b"\n" + json.dumps(asdict(result)).encode() + b"\n"
+        with suppress(OSError), self._ended.open("ab", buffering=0) as file:
+            if file.write(line) == len(line):
+                return
+        with suppress(OSError):
+            self._sign(result.item, _UNTOLD)
 
     def begin(self, item: str) -> None:
-        """That this process works on an item: should it die, nobody waits for it."""
-        self._begun(item).write_text(str(os.getpid()), encoding="utf-8")
+        """That this process works on an item: should it die, nobody waits for it.
+
+        Raises OSError.
+        """
+        self._sign(item, str(os.getpid()))
+
+    def _sign(self, item: str, said: str) -> None:
+        """As a link that leads nowhere: it is there as a whole, and takes no room on the disk."""
+        new = self._begun(item).with_suffix(f".{os.getpid()}")
+        new.symlink_to(said)
+        new.replace(self._begun(item))
 
     def result(self, item: str) -> Result | None:
         """How an item has ended; one whose process is gone has failed. None where it has not."""
         if (known := self._known.results.get(item)) or (known := self.results().get(item)):
             return known
         try:
-            pid = int(self._begun(item).read_text(encoding="utf-8") or 0)
-        except (FileNotFoundError, ValueError):
+            said = self._begun(item).readlink().name
+        except FileNotFoundError:
             return None
-        if pid and not _lives(pid):
+        if said == _UNTOLD or not _lives(int(said)):
             # It may have ended well a moment ago.
             if item not in self.results():
-                why = "its process has ended without a result"
-                self.put(Result(item=item, how=FAILED, detail=why))
+                self.put(Result(item=item, how=FAILED, detail=_LOST))
             return self.results()[item]
         return None
 

@@ -10,6 +10,7 @@ from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import ALWAYS, ON_FAILURE
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target import Target
+from pytest_housekeeping.whole_file import put_whole
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence import Secrets
@@ -48,9 +49,8 @@ def write_incident(
         audit_folder=PurePosixPath(context.config.audit).name,
     )
     files[folder / f"{name}.md"] = secrets.redact(report).encode()
-    folder.mkdir(parents=True, exist_ok=True)
     for path, content in files.items():
-        path.write_bytes(content)
+        put_whole(path, content)
     return files
 
 

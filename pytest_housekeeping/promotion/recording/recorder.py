@@ -157,6 +157,7 @@ class Recorder:
     def report_failed(self, error: OSError) -> None:
         """The HTML report could not be written; nothing is published without it."""
         self._report_error = error
+        self.context.html_path.unlink(missing_ok=True)
 
     @property
     def done(self) -> bool:

@@ -12,6 +12,7 @@ from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.compared_findings import rules_of
 from pytest_housekeeping.evidence.report.beside import Beside
 from pytest_housekeeping.sql.password_literals import UNSHOWN, without_passwords
+from pytest_housekeeping.whole_file import put_whole
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence import Secrets
@@ -68,8 +69,8 @@ class _Texts(Mapping[str, str]):
 
 
 def finish_page(page: Path) -> None:
-    """The page, once pytest-html has written it."""
+    """The page, once pytest-html has written it. Raises OSError, and it is as it was."""
     from pytest_housekeeping.evidence.report.html import finished
 
     text = page.read_text(encoding="utf-8", errors="surrogateescape")
-    page.write_text(finished(text), encoding="utf-8", errors="surrogateescape")
+    put_whole(page, finished(text).encode(errors="surrogateescape"))

@@ -9,12 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.config import Fleet
+from pytest_housekeeping.config import Fleet, Target
 from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, LEFT, PASSED
 from pytest_housekeeping.promotion.fleet.survey import Group, Seen, Survey
 from pytest_housekeeping.promotion.fleet.waves import CANARY, Wave, budget_of
 from pytest_housekeeping.promotion.fleet.work import Result, Work, _Known
 from pytest_housekeeping.promotion.production.of_fleet.databases import FleetDatabase
+from pytest_housekeeping.promotion.production.of_fleet.handed import (
+    _HANDED,
+    Away,
+    Handed,
+    hand,
+    hand_back,
+    handed_back,
+)
+from support.little_room import room_for
 
 
 @pytest.fixture
@@ -52,13 +61,47 @@ def test_one_whose_process_is_gone_has_failed(work: Work) -> None:
     done.wait()
     work.begin("f::wave-1::a")
     begun = next(work.folder.glob("*.begun"))
-    begun.write_text(str(done.pid), encoding="utf-8")
+    begun.unlink()
+    begun.symlink_to(str(done.pid))
     found = work.result("f::wave-1::a")
     assert found is not None
     assert found.how == FAILED
     work.wait_for(["f::wave-1::a"])
     # As any failure it counts for all processes.
     assert replace(work, _known=_Known()).results().keys() == {"f::wave-1::a"}
+
+
+@pytest.mark.parametrize("room", [0, 20, 60])
+def test_nobody_waits_for_a_result_for_which_there_was_no_room(work: Work, room: int) -> None:
+    """Not this process, which knows it, and no other, which is told that it has ended."""
+    other = replace(work, _known=_Known())
+    with room_for(room):
+        work.begin("f::wave-1::a")
+        work.put(Result(item="f::wave-1::a", how=PASSED))
+        work.wait_for(["f::wave-1::a"])
+        assert work.results()["f::wave-1::a"].how == PASSED
+        other.wait_for(["f::wave-1::a"])
+    found = other.results()["f::wave-1::a"]
+    assert found.how == FAILED
+    assert "without a result" in found.detail
+    assert "TMPDIR" in found.detail
+    # With room again nothing of the half line is in the way.
+    work.put(Result(item="f::wave-1::b", how=PASSED))
+    assert replace(work, _known=_Known()).results()["f::wave-1::b"].how == PASSED
+
+
+def test_what_a_run_hands_back_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    back = tmp_path / "a.back"
+    hand(Handed(target=Target(), back=back))
+    try:
+        with room_for(10), pytest.raises(OSError, match="File too large"):
+            hand_back(Away(detail="it is away"))
+        assert [*tmp_path.iterdir()] == []
+        assert handed_back(back) is None
+        hand_back(Away(detail="it is away"))
+        assert handed_back(back) == Away(detail="it is away")
+    finally:
+        _HANDED.clear()
 
 
 def test_the_budget_of_failures(work: Work) -> None:

@@ -36,6 +36,7 @@ from pytest_housekeeping.snapshot.extensions import (
     without_extensions,
 )
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.whole_file import put_whole
 
 
 @dataclass(kw_only=True)
@@ -221,7 +222,6 @@ class Backup:
             )
         relative = f"{self.audit}/{name}_{utc_stamp(self.started_at)}.{ending}"
         path = self.root / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        put_whole(path, content)
         self.files[path] = content
         return KeptFile(path=relative, sha256=hashlib.sha256(content).hexdigest())

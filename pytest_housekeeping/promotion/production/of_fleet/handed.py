@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.whole_file import put_whole
 
 _HANDED: list[Handed] = []
 
@@ -75,10 +76,11 @@ def shown_connection() -> LentConnection | None:
 
 
 def hand_back(what: HandedBack | Away) -> None:
-    """Give the fleet what there is of a run. Nothing where this is none of a fleet."""
+    """Give the fleet what there is of a run, all or nothing of it. Nothing where this is none of a
+    fleet. Raises OSError."""
     given = handed()
     if given is not None and given.back is not None:
-        given.back.write_bytes(pickle.dumps(what))
+        put_whole(given.back, pickle.dumps(what))
 
 
 def handed_back(path: Path) -> HandedBack | Away | None:

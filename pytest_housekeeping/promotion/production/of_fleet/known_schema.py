@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pickle
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.promotion.production.of_fleet.handed import handed
 from pytest_housekeeping.snapshot.reading_again.incremental import Reading
+from pytest_housekeeping.whole_file import put_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +22,9 @@ class KnownSchema:
     identity: TargetIdentity
 
     def keep(self, place: Path) -> None:
-        place.write_bytes(zlib.compress(pickle.dumps(self), 1))
+        """Where there is no room for it, all is read again."""
+        with suppress(OSError):
+            put_whole(place, zlib.compress(pickle.dumps(self), 1))
 
 
 def known_reading(identity: TargetIdentity) -> Reading | None:
