@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence.run_outcomes import segments_in
 from pytest_housekeeping.evidence.schema_states import SchemaStates
 from pytest_housekeeping.model import Kind, Level, Outcome, Phase
 
@@ -21,21 +22,28 @@ _DRIFT = f"{Phase.PRECHECK}::drift"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EntryFile:
-    """A file of the plan, and how its step ended: applied or not, tried only, or left out."""
+    """A file of the plan, how its step ended, and whether a COMMIT behind it was answered."""
 
     path: str
     kind: str
     sha256: str
     outcome: str
+    is_in: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EntryObject:
-    """An object that the batch makes, changes or drops."""
+    """An object that the batch makes, changes or drops, in the database or on the copy alone."""
 
     object: str
     kind: str
     change: str
+    is_in: bool
+
+    @property
+    def told(self) -> str:
+        where = "" if self.is_in else " (on the copy)"
+        return f"{self.change} {self.kind} {self.object}{where}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +127,7 @@ class RunEntry:
 def entry_of(audit: Audit, proved_by: tuple[str, ...]) -> RunEntry:
     """What an index tells of a run; ``proved_by`` are the audits that its plan was proved by."""
     run, bound, snapshot = audit.run, audit.bound, audit.snapshot
+    inside = segments_in(audit)
     names = tuple(each.approver for each in bound.approvals)
     # `promoted` of staging has changed a throwaway server.
     changes = run.mode in ("prod", "rollback") and run.outcome.startswith("promoted")
@@ -141,9 +150,11 @@ def entry_of(audit: Audit, proved_by: tuple[str, ...]) -> RunEntry:
         bound=bound.digest,
         second_person=bound.second_person,
         approvers=names,
-        files=tuple(_files(audit)),
+        files=tuple(_files(audit, inside)),
         objects=tuple(
-            EntryObject(object=each.object, kind=each.kind, change=each.change)
+            EntryObject(
+                object=each.object, kind=each.kind, change=each.change, is_in=each.segment in inside
+            )
             for each in audit.changes
         ),
         tests=tuple(sorted(Counter(str(step.outcome) for step in audit.steps).items())),
@@ -176,7 +187,7 @@ def _target(audit: Audit) -> EntryTarget | None:
     )
 
 
-def _files(audit: Audit) -> list[EntryFile]:
+def _files(audit: Audit, inside: frozenset[int]) -> list[EntryFile]:
     """Each file of the batch once: of its steps, the one that counts most is the last."""
     outcomes = {step.id: step.outcome for step in audit.steps}
     found: dict[str, EntryFile] = {}
@@ -188,6 +199,7 @@ def _files(audit: Audit) -> list[EntryFile]:
                 kind=step.kind,
                 sha256=step.sha256,
                 outcome=outcomes.get(step.id, Outcome.SKIPPED),
+                is_in=step.segment in inside,
             )
     return list(found.values())
 
@@ -199,7 +211,7 @@ def _risk(audit: Audit) -> list[str]:
         told += [f"{gone.how} {gone.kind} {gone.object}" for gone in batch.destroyed]
         told += [f"{name} written anew" for name in batch.rewritten]
         strong = sorted({lock.relation for lock in batch.locks if lock.mode == _STRONGEST})
-        told += [f"nobody else in: {', '.join(strong[:_SHOWN])}"] if strong else []
+        told += [f"locked for readers and writers: {', '.join(strong[:_SHOWN])}"] if strong else []
     told += [f"strong locks held for {audit.run.locks_held_s} s"] if audit.run.locks_held_s else []
     graver = Counter(each.level for each in audit.findings if each.level is not Level.NOTICE)
     return told + [f"findings: {count} {level}" for level, count in sorted(graver.items())]

@@ -20,7 +20,7 @@ from pytest_housekeeping.evidence.proof.prove import Proof
 from pytest_housekeeping.evidence.proof.reviews import RULE as EMERGENCY_OPEN
 from pytest_housekeeping.evidence.proof.reviews import reviews
 from pytest_housekeeping.evidence.records import Record
-from pytest_housekeeping.evidence.run_entry import RunEntry
+from pytest_housekeeping.evidence.run_entry import EntryFile, RunEntry
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 
 UNKNOWN = "not known"
@@ -155,7 +155,7 @@ def _run(
         began=entry.started_at,
         ended=entry.finished_at,
         outcome=entry.outcome,
-        result="; ".join(filter(None, [entry.message, *entry.failed])) or _WORDS[entry.outcome],
+        result="; ".join(filter(None, [entry.message, *entry.failed])) or _word(entry),
         request=wrote.request or f"{UNKNOWN}: {wrote.unknown or 'no merge names one'}",
         author=", ".join(map(str, wrote.authors)) or f"{UNKNOWN}: {wrote.unknown}",
         approver=_approver(entry),
@@ -164,8 +164,8 @@ def _run(
         reason=_reason(entry, wrote),
         risk="; ".join(entry.risk) or _RISKLESS[bool(entry.objects or entry.schema.before)],
         tests=_tests(entry),
-        files=tuple(f"{each.path} {_APPLIED[each.outcome]}" for each in entry.files),
-        objects=tuple(f"{each.change} {each.kind} {each.object}" for each in entry.objects),
+        files=tuple(f"{each.path} {_became(each, entry)}" for each in entry.files),
+        objects=tuple(each.told for each in entry.objects),
         way_back=entry.way_back or ((UNKNOWN,) if entry.changed else ()),
         review=_review(entry, looked_through),
         commit=entry.commit or UNKNOWN,
@@ -182,12 +182,22 @@ def _reason(entry: RunEntry, wrote: Written) -> str:
     return "; ".join(wrote.subjects) or UNKNOWN
 
 
-_APPLIED: dict[str, str] = {
-    Outcome.PASSED: "applied",
-    Outcome.FAILED: "failed",
-    Outcome.SKIPPED: "not applied",
-}
-_WORDS: dict[str, str] = {each: each.replace("_", " ") for each in RunOutcome}
+def _became(file: EntryFile, entry: RunEntry) -> str:
+    """What became of a file: a step that passed is applied where its COMMIT was answered."""
+    if file.outcome != Outcome.PASSED:
+        return "failed" if file.outcome == Outcome.FAILED else "not applied"
+    if file.is_in:
+        return "applied"
+    return UNKNOWN if entry.outcome == RunOutcome.UNKNOWN else "rolled back"
+
+
+def _word(entry: RunEntry) -> str:
+    undone = entry.mode == Mode.ROLLBACK and entry.outcome.startswith("promoted")
+    return entry.outcome.replace("_", " ").replace(
+        "promoted", "rolled back" if undone else "promoted"
+    )
+
+
 _RISKLESS = {True: "nothing that others would notice was seen", False: f"{UNKNOWN}: not rehearsed"}
 
 

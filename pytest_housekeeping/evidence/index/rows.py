@@ -134,7 +134,7 @@ def _files(entry: RunEntry) -> Iterator[str]:
 
 def _objects(entry: RunEntry | None) -> Iterator[str]:
     for each in entry.objects if entry else ():
-        yield f"{each.change} {each.kind} {each.object}"
+        yield each.told
 
 
 def _facts(entry: RunEntry | None, change: Change | None) -> dict[str, str | tuple[str, ...]]:

@@ -11,7 +11,7 @@ from pytest_housekeeping.evidence.report.access_matrix import Matrix, access_mat
 from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
 from pytest_housekeeping.evidence.report.display import no_command, plural, visible
 from pytest_housekeeping.evidence.report.production import now_told, plan_head, rows_of
-from pytest_housekeeping.evidence.report.tally import segments_in, segments_undone
+from pytest_housekeeping.evidence.run_outcomes import segments_in, segments_undone
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.postgres.batch_facts import CHANGED, DROPPED, MADE, strength
 from pytest_housekeeping.snapshot.compare.changed_lines import before_and_after, shortened

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.display import duration, plural
-from pytest_housekeeping.evidence.report.tally import segments_undone
 from pytest_housekeeping.evidence.report.wording import approval_text
-from pytest_housekeeping.evidence.run_outcomes import CHANGED, COMMITTED
+from pytest_housekeeping.evidence.run_outcomes import CHANGED, COMMITTED, segments_undone
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase
 from pytest_housekeeping.plan.modes import rules_of
 

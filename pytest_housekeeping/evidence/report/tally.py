@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.kinds import GRAVITY, FindingKind, kinds_of
-from pytest_housekeeping.evidence.run_outcomes import COMMITTED
-from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome
+from pytest_housekeeping.model import Outcome, Phase
 from pytest_housekeeping.plan.problems import REACHES, STAYS
 
 if TYPE_CHECKING:
@@ -37,29 +36,6 @@ class PhaseCount:
 def failures(audit: Audit) -> list[StepRecord]:
     """The steps that failed, in the order in which they ran: the first is the one to read."""
     return [step for step in audit.steps if step.outcome is Outcome.FAILED]
-
-
-def segments_in(audit: Audit) -> frozenset[int]:
-    """The segments that the run has committed, by their numbers; of an answer to COMMIT that was
-    lost, those before it."""
-    return frozenset(
-        step.segment
-        for step in audit.steps
-        if step.kind is Kind.PROMOTE
-        and (step.outcome is Outcome.PASSED or audit.run.outcome in COMMITTED)
-    )
-
-
-def segments_undone(audit: Audit) -> frozenset[int]:
-    """The segments that are not in the database while others are."""
-    in_part = (
-        audit.run.outcome is RunOutcome.PROMOTED_IN_PART and audit.run.mode is not Mode.STAGING
-    )
-    return (
-        frozenset(range(1, audit.plan.segments + 1)) - segments_in(audit)
-        if in_part
-        else frozenset()
-    )
 
 
 def as_it_was(said: str, audit: Audit) -> str:

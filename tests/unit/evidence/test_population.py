@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from pytest_housekeeping.__main__ import main
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.index.people import Person, told_apart
-from pytest_housekeeping.model import RunOutcome
+from pytest_housekeeping.model import Mode, RunOutcome
 from support.fresh_copy import commit_all, git
 from support.index_ground import CONTROL, FORMULA, LONG, MONTHS, NASTY, Told, commit_told, project
 
@@ -257,6 +258,44 @@ def test_without_evidence_and_in_a_shallow_clone_nothing_is_shown(
     code, out, _ = ask(tmp_path / "shallow", "--population", "--json")
     assert code == 1
     assert any("[evidence-shallow]" in each for each in json.loads(out)["faults"])
+
+
+@pytest.mark.parametrize(
+    ("run", "became", "made", "result"),
+    [
+        (Told(day=1), "applied", "made table venture.t", "promoted"),
+        (Told(day=1, mode=Mode.ROLLBACK), "applied", "made table venture.t", "rolled back"),
+        (
+            Told(day=1, outcome=RunOutcome.ROLLED_BACK),
+            "rolled back",
+            "made table venture.t (on the copy)",
+            "rolled back",
+        ),
+        (
+            Told(day=1, outcome=RunOutcome.UNKNOWN),
+            "not known",
+            "made table venture.t (on the copy)",
+            "unknown",
+        ),
+    ],
+)
+def test_a_file_is_applied_and_an_object_made_where_a_commit_was_answered(
+    tmp_path: Path, ask: Ask, run: Told, became: str, made: str, result: str
+) -> None:
+    def applied(document: dict[str, Any]) -> None:
+        change = {"segment": 1, "object": "venture.t", "kind": "table", "change": "made"}
+        document["changes"] = [{**change, "before": "", "after": "", "rewrites": False, "lock": ""}]
+        for step in document["steps"]:
+            if step["kind"] == "migration":
+                step["outcome"] = "passed"
+
+    repository, commit = project(tmp_path / "shop")
+    with repository:
+        commit_told(repository, commit, [replace(run, before="a", after="b", edit=applied)])
+    (change,) = json.loads(ask(tmp_path / "shop", "--population", "--json")[1])["changes"]
+    assert change["files"] == [f"sql/migrations/0001_x.sql {became}"]
+    assert change["objects"] == [made]
+    assert change["result"] == result
 
 
 def test_who_is_who() -> None:

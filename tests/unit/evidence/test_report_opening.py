@@ -157,6 +157,18 @@ def test_of_a_batch_that_is_in_in_part_every_report_says_which_part() -> None:
     assert re.search(r"0002_x.sql[^\n]*: passed, not applied, 0 statements", summary)
 
 
+def test_the_index_calls_applied_what_is_in_and_nothing_else() -> None:
+    entry = entry_of(in_part(), ())
+    assert [(each.path[-10:], each.is_in) for each in entry.files] == [
+        ("0001_x.sql", True),
+        ("0002_x.sql", False),
+    ]
+    assert [each.told for each in entry.objects] == [
+        "made table venture.first",
+        "made table venture.second (on the copy)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("mode", "outcome", "said"),
     [
