@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence.run_outcomes import segments_in
 from pytest_housekeeping.evidence.schema_states import SchemaStates
 from pytest_housekeeping.model import Kind, Level, Outcome, Phase
 
@@ -127,7 +126,7 @@ class RunEntry:
 def entry_of(audit: Audit, proved_by: tuple[str, ...]) -> RunEntry:
     """What an index tells of a run; ``proved_by`` are the audits that its plan was proved by."""
     run, bound, snapshot = audit.run, audit.bound, audit.snapshot
-    inside = segments_in(audit)
+    inside = audit.segments_in
     names = tuple(each.approver for each in bound.approvals)
     # `promoted` of staging has changed a throwaway server.
     changes = run.mode in ("prod", "rollback") and run.outcome.startswith("promoted")

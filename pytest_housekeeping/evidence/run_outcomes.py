@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
-
-if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.model.audit import Audit
+from pytest_housekeeping.model import RunOutcome
 
 # All of the plan is proved, and in.
 PROVED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
@@ -17,23 +12,3 @@ UNDONE = (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED)
 COMMITTED = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED)
 # Some of it is in, or all.
 CHANGED = (*COMMITTED, RunOutcome.PROMOTED_IN_PART)
-
-
-def segments_in(audit: Audit) -> frozenset[int]:
-    """The segments that the run has committed, by their numbers; of an answer to COMMIT that was
-    lost, those before it."""
-    if audit.run.outcome in COMMITTED:
-        return frozenset(range(audit.plan.segments + 1))
-    return frozenset(
-        step.segment
-        for step in audit.steps
-        if step.kind is Kind.PROMOTE and step.outcome is Outcome.PASSED
-    )
-
-
-def segments_undone(audit: Audit) -> frozenset[int]:
-    """The segments that are not in the database while others are."""
-    in_part = audit.run.outcome is RunOutcome.PROMOTED_IN_PART
-    if not in_part or audit.run.mode is Mode.STAGING:
-        return frozenset()
-    return frozenset(range(1, audit.plan.segments + 1)) - segments_in(audit)

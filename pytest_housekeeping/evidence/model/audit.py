@@ -26,8 +26,8 @@ from pytest_housekeeping.evidence.model.fingerprint import FingerprintRecord
 from pytest_housekeeping.evidence.model.part import Moment, Part
 from pytest_housekeeping.evidence.model.steps import LockConflictRecord, PlanRecord, StepRecord
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
-from pytest_housekeeping.evidence.run_outcomes import UNDONE
-from pytest_housekeeping.model import Level, Mode, ProvedOn, RunOutcome
+from pytest_housekeeping.evidence.run_outcomes import COMMITTED, UNDONE
+from pytest_housekeeping.model import Kind, Level, Mode, Outcome, ProvedOn, RunOutcome
 
 # The way back of a baseline, in the place of one for each of its files.
 _NOT_UNDONE = "none: what a baseline records was there before it, and it cannot be rolled back"
@@ -171,6 +171,26 @@ class Audit(Part):
         if self.plan.records_only:
             return (_NOT_UNDONE,)
         return tuple(f"{each.path}: {each.how}: {each.said}" for each in self.production.way_back)
+
+    @property
+    def segments_in(self) -> frozenset[int]:
+        """The segments that the run has committed, by their numbers; of an answer to COMMIT that
+        was lost, those before it."""
+        if self.run.outcome in COMMITTED:
+            return frozenset(range(self.plan.segments + 1))
+        return frozenset(
+            step.segment
+            for step in self.steps
+            if step.kind is Kind.PROMOTE and step.outcome is Outcome.PASSED
+        )
+
+    @property
+    def segments_undone(self) -> frozenset[int]:
+        """The segments that are not in the database while others are."""
+        in_part = self.run.outcome is RunOutcome.PROMOTED_IN_PART
+        if not in_part or self.run.mode is Mode.STAGING:
+            return frozenset()
+        return frozenset(range(1, self.plan.segments + 1)) - self.segments_in
 
     @property
     def opens_review(self) -> bool:

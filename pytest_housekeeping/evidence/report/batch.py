@@ -11,7 +11,6 @@ from pytest_housekeeping.evidence.report.access_matrix import Matrix, access_mat
 from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
 from pytest_housekeeping.evidence.report.display import no_command, plural, visible
 from pytest_housekeeping.evidence.report.production import now_told, plan_head, rows_of
-from pytest_housekeeping.evidence.run_outcomes import segments_in, segments_undone
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.postgres.batch_facts import CHANGED, DROPPED, MADE, strength
 from pytest_housekeeping.snapshot.compare.changed_lines import before_and_after, shortened
@@ -75,7 +74,7 @@ def batch_view(audit: Audit) -> BatchView:
     return BatchView(
         there=has_batch(audit),
         changes=audit.changes,
-        undone=segments_undone(audit),
+        undone=audit.segments_undone,
         touched=tuple(touched(audit)),
         access=tuple(each for segment in audit.batch for each in segment.access),
         indexes=tuple(each for segment in audit.batch for each in segment.indexes),
@@ -172,7 +171,7 @@ def coverage(audit: Audit) -> str:
 
 def counts_told(audit: Audit) -> str:
     """``2 made, 1 dropped``, and of what is not in the database, that it was the copy's."""
-    inside = segments_in(audit)
+    inside = audit.segments_in
     unknown = audit.run.outcome is RunOutcome.UNKNOWN
     alone = "on the copy; whether it is in is not known" if unknown else "on the copy alone"
     parts = []
@@ -186,7 +185,7 @@ def counts_told(audit: Audit) -> str:
 
 def change_lines(audit: Audit) -> Iterator[str]:
     """Each object that is made, changed or dropped; of a part that is in, what is not is marked."""
-    undone = segments_undone(audit)
+    undone = audit.segments_undone
     for change in audit.changes:
         about = told(change)
         between = ": " if change.change == CHANGED else " "

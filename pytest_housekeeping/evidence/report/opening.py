@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.display import duration, plural
 from pytest_housekeeping.evidence.report.wording import approval_text
-from pytest_housekeeping.evidence.run_outcomes import CHANGED, COMMITTED, segments_undone
+from pytest_housekeeping.evidence.run_outcomes import CHANGED, COMMITTED
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase
 from pytest_housekeeping.plan.modes import rules_of
 
@@ -58,7 +58,7 @@ def opening(audit: Audit) -> list[Fact]:
 def applied_files(audit: Audit) -> list[AppliedFile]:
     """The files that ran on the target; where none did, those that ran on the copy."""
     known = {step.id: step for step in audit.plan.steps}
-    undone = segments_undone(audit)
+    undone = audit.segments_undone
     applied = [step for step in audit.steps if _is_applied(step, audit)]
     if all(step.outcome is Outcome.SKIPPED for step in applied):
         of_files = {step.id for step in audit.plan.steps if step.path}
@@ -88,7 +88,7 @@ def _is_applied(step: StepRecord, audit: Audit) -> bool:
 def files_title(audit: Audit) -> str:
     """``41 files applied``: what became of them is in the verb."""
     files = applied_files(audit)
-    if segments_undone(audit):
+    if audit.segments_undone:
         done = sum(not each.undone for each in files)
         return f"{done:,} of {plural(len(files), 'file')} applied"
     none = files and all(each.outcome is Outcome.SKIPPED for each in files)
