@@ -16,7 +16,7 @@ from pytest_housekeeping.server.staging_database import connect
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts
 from pytest_housekeeping.sql.platforms import PLATFORMS, platform_of, platform_text
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from support.layout_ground import write
+from support.files import write
 
 CLAIMS = '{"sub": "11111111-1111-4111-8111-111111111111"}'
 

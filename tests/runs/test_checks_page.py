@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.console_blocks import Block, blocks_of, missing_line
+from support.files import write
 from support.fresh_copy import ROOT, commit_all, git
 from support.reference_pages import files_of
 
@@ -23,10 +24,7 @@ _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_", "CI")
 def project(tmp_path: Path) -> Path:
     """The files of the page, committed, in an empty folder."""
     root = tmp_path / "project"
-    for name, text in FILES.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write(root, FILES)
     git(tmp_path, "init", "--quiet", "--initial-branch=main", str(root))
     commit_all(root, "The files of the page")
     return root

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_housekeeping.model import Kind, Phase
 from pytest_housekeeping.plugin import database_fixtures, fixtures
+from support.files import write
 from support.fresh_copy import ROOT
 from support.reference_pages import files_of, rows, section
 from support.staging_project import Project
@@ -35,10 +36,7 @@ def project(tmp_path: Path) -> Project:
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the package of the page is installed, as a user would."""
     place = tmp_path_factory.mktemp("package")
-    for name, text in FILES.items():
-        path = place / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write(place, FILES)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
     pip += ["--no-build-isolation", "--target", str(place / "site"), str(place / "acme-rules")]
     subprocess.run(pip, check=True, capture_output=True)

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from support.console_blocks import Block, blocks_of, missing_line
+from support.files import write
 from support.fresh_copy import ROOT, commit_all, git
 from support.postgres_service import postgres_service
 from support.production_project import OFF
@@ -54,10 +55,7 @@ def _connected(port: int, database: str, user: str, password: str) -> psycopg.Co
 def _project(place: Path, tool: str) -> Path:
     """The files of a page, committed, in an empty folder."""
     root = place / "project"
-    for name, text in project_of(tool).items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write(root, project_of(tool))
     git(place, "init", "--quiet", "--initial-branch=main", str(root))
     commit_all(root, "The files of the page")
     return root

@@ -18,6 +18,7 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.init.project_text import with_ignored
+from support.files import write
 from support.fresh_copy import ROOT, commit_all, fresh_repository, git
 from support.git_http_server import git_over_http
 from support.gitlab_job import load
@@ -174,9 +175,7 @@ def another_repository(top: Path, wheel: Path, ci: str, folder: str = ".") -> Pa
     files = files_of(ROOT / "docs/checks.md")
     files[".gitignore"] = with_ignored(source, "ops/audit", Path(sys.prefix)) or ""
     files |= ci_of(Config(root=source), ci)[0]
-    for name, text in files.items():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_text(text, encoding="utf-8")
+    write(source, files)
     tool = f"pytest-housekeeping=={version('pytest-housekeeping')}"
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     lock_installed(source, f"{tool} --hash=sha256:{digest}\n")

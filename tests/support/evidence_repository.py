@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from pytest_housekeeping.evidence import Repository, SourceFacts, StartFacts, open_repository, stem
+from pytest_housekeeping.evidence import Repository, SourceFacts, StartFacts, stem
 from pytest_housekeeping.evidence.audit import make_audit, with_artifacts
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.model.audit import Artifact, Audit
 from pytest_housekeeping.model import Mode, RunOutcome
 from support.evidence_samples import START, TARGET, facts, passed
 from support.fresh_copy import commit_all, git
+from support.git_folders import opened
 
 FOLDER = "ops/audit"
 LOGS = {mode: f"housekeeping/audit/{mode}" for mode in (Mode.STAGING, Mode.VERIFY)}
@@ -72,9 +73,7 @@ def new_repository(folder: Path) -> Repository:
     git(folder, "init", "--quiet", "--initial-branch=main")
     (folder / "README.md").write_text("a project\n")
     commit_all(folder, "first")
-    repository = open_repository(folder)
-    assert repository is not None
-    return repository
+    return opened(folder)
 
 
 def commit_run(repository: Repository, audit: Audit, files: Mapping[str, bytes]) -> str:

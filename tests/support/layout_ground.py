@@ -14,6 +14,7 @@ from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import ProjectSql, read_all
 from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.files import write
 
 ALL = (Kind.MIGRATION, Kind.ROLLBACK, Kind.VIEW, Kind.POLICY, Kind.SEED)
 
@@ -50,13 +51,6 @@ class ReadLayout:
     @property
     def errors(self) -> str:
         return "\n".join(map(str, self.found.errors))
-
-
-def write(root: Path, files: Mapping[str, str]) -> None:
-    """The files of a project, with the folders that they need."""
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(text.encode())
 
 
 def read_layout(root: Path, files: Mapping[str, str], *, settings: str = "") -> ReadLayout:

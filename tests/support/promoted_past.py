@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_housekeeping import __version__
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.evidence import RunFacts, SourceFacts, StartFacts, open_repository, stem
+from pytest_housekeeping.evidence import RunFacts, SourceFacts, StartFacts, stem
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import write_audit
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, StepResult
@@ -16,6 +16,7 @@ from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion.repository.applied import promoted_before
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.git_folders import opened
 from support.staging_project import Project
 
 FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY, Kind.PROMOTE)
@@ -31,9 +32,7 @@ def promote(
 ) -> Path:
     """Commit the project, and the evidence that production has promoted all that was pending."""
     attested = commit or project.commit(f"promoted by {run}")
-    repository = open_repository(project.root)
-    assert repository is not None
-    with repository:
+    with opened(project.root) as repository:
         past = promoted_before(repository, project.root / "ops" / "audit")
         plan = build(
             load_config(project.root),

@@ -17,6 +17,7 @@ from pytest_housekeeping.declarations.exemptions import CodeExemption
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import StagingDatabase
+from support.files import write
 
 TODAY = date(2026, 6, 1)
 SCHEMA = """
@@ -52,10 +53,7 @@ class Ground:
 
     def code(self, files: Mapping[str, str]) -> RunningApp:
         """The application, with these files."""
-        for path, text in files.items():
-            place = self.root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text)
+        write(self.root, files)
         app = App(name="shop", roles=tuple(self.roles), schemas=("shop",), code=("app/**",))
         return RunningApp(
             commit=RunningCommit(commit="a" * 40, known_as="the last promotion"),

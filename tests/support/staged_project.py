@@ -5,7 +5,6 @@ The files, the commit, the plan and the log in git are real; that the steps have
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.evidence import Repository, StartFacts, open_repository, stem
+from pytest_housekeeping.evidence import Repository, StartFacts, stem
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.chain import latest_digest
@@ -31,7 +30,9 @@ from pytest_housekeeping.promotion.repository.attestation import source_of
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.evidence_samples import TARGET
+from support.files import write
 from support.fresh_copy import commit_all, git
+from support.git_folders import forget_own_git, opened
 
 LOG = "housekeeping/audit/staging"
 PRODUCTION = replace(TARGET, system_identifier="7000000000000000001")
@@ -114,10 +115,7 @@ class Staged:
         return self.repository.commit_evidence(branch, {path: data}, "it", None, sign=sign)
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
-        for name, text in files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        write(self.root, files)
 
     def commit(self, files: Mapping[str, str | bytes], message: str = "a change") -> str:
         self.write(files)
@@ -129,18 +127,13 @@ def make_project(root: Path, files: Mapping[str, str | bytes] = FILES) -> None:
     git(root.parent, "init", "--quiet", "--initial-branch=main", root.name)
     earlier = {**files, "sql/migrations/0002_b.sql": "CREATE TABLE b (id bigint);\n"}
     for texts in (earlier, files):
-        for name, text in texts.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        write(root, texts)
         commit_all(root, "the project")
 
 
 def prove(root: Path, *, target: str = "prod") -> None:
     """What staging of the project for a target would leave on its log, had every step passed."""
-    repository = open_repository(root)
-    assert repository is not None
-    with repository:
+    with opened(root) as repository:
         staged = Staged(root=root, repository=repository, target=target)
         previous = latest_digest(repository, Mode.STAGING, root / "ops/audit")
         staged.keep(staged.audit(previous=previous))
@@ -155,12 +148,7 @@ def copied(source: Path, target: Path) -> Path:
 @contextmanager
 def staged_copy(template: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
     """A copy of a project that ``make_project`` has made, with nothing of the user's own git."""
-    for name in [name for name in os.environ if name.startswith(("GIT_", "SSH_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    forget_own_git(monkeypatch)
     root = copied(template, place)
-    repository = open_repository(root)
-    assert repository is not None
-    with repository:
+    with opened(root) as repository:
         yield Staged(root=root, repository=repository)

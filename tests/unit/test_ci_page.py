@@ -16,6 +16,7 @@ from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.recording.github import tell_github
 from support.console_blocks import blocks_of
 from support.evidence_samples import failed_sample
+from support.files import write
 from support.fresh_copy import ROOT, git
 from support.gh_program import Gh
 from support.reference_pages import rows, section
@@ -172,9 +173,7 @@ def test_what_is_called_is_said_by_the_command_of_the_page(tmp_path: Path) -> No
     root.mkdir()
     git(root, "init", "--quiet")
     files, _ = ci_of(Config(root=root), "github")
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
+    write(root, files)
     given = {"OWNER": "a-team", "COMMIT": "0123456789abcdef" * 2 + "01234567", "TAG": "v1.2.3"}
     subprocess.run(["bash", "-euc", command.script], cwd=root, check=True, env=os.environ | given)
     for path in (root / ".github/workflows").iterdir():

@@ -20,6 +20,7 @@ from pytest_housekeeping.evidence.signatures import signer_of
 from pytest_housekeeping.promotion.production.target_address import required
 from support.evidence_repository import new_repository
 from support.fresh_copy import ROOT
+from support.git_folders import forget_own_git
 from support.prepared_python import LOCK
 from support.signing import new_key, signer_line
 from support.workflow_expressions import condition, interpolate
@@ -87,8 +88,7 @@ def test_the_signing_key_reaches_one_step_and_no_pull_request() -> None:
 def test_evidence_is_signed_where_there_is_a_key(
     given: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    forget_own_git(monkeypatch)
     (step,) = (each for each in load_job(STAGING, "staging")["steps"] if each["name"] == SIGN)
     key = new_key(tmp_path, "ci")
     secret = key.read_text(encoding="utf-8").rstrip("\n") if given else ""

@@ -13,7 +13,7 @@ from pytest_housekeeping.postgres.tool_history.readers import read_their_history
 from pytest_housekeeping.postgres.tool_history.table import TheirHistory
 from pytest_housekeeping.promotion.production.other_tool.their_files import AUTO, baseline_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from support.layout_ground import write
+from support.files import write
 
 FLYWAY = """
 CREATE TABLE flyway_schema_history (installed_rank int PRIMARY KEY, version varchar(50),

@@ -13,7 +13,7 @@ from pytest_housekeeping.errors import MisuseError, SqlFailed
 from pytest_housekeeping.promotion.init.chosen_settings import with_search_path, with_superuser
 from pytest_housekeeping.promotion.init.made_schema import made_schema
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from support.layout_ground import write
+from support.files import write
 
 FIRST = 'CREATE ROLE hk_desk_app; CREATE SCHEMA "Desk"; CREATE TABLE "Desk".ticket (id int);'
 FILES = {

@@ -36,7 +36,7 @@ from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump, pg_dump_ve
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from support.layout_ground import write
+from support.files import write
 
 EXTRA = 'pip install "pytest-housekeeping[contrib]"'
 installed = pytest.mark.skipif(

@@ -13,7 +13,7 @@ from pytest_housekeeping.errors import ServerError, SqlFailed
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import StagingDatabase, extension_advice, extensions, system
 from pytest_housekeeping.server.embedded import EMBEDDED
-from support.layout_ground import write
+from support.files import write
 
 
 def test_extensions_that_are_missing_are_told_with_who_has_them(

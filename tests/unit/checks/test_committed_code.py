@@ -15,8 +15,10 @@ from pytest_housekeeping.checks.running.committed_code import (
 )
 from pytest_housekeeping.declarations.boundaries import App, Boundaries
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence import Repository
+from support.files import write
 from support.fresh_copy import commit_all, git
+from support.git_folders import opened
 
 TODAY = Boundaries(
     apps=(App(name="shop", roles=("shop_app",), schemas=("shop",), code=("app/**",)),)
@@ -40,16 +42,12 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def repository(place: Path) -> Iterator[Repository]:
-    opened = open_repository(place)
-    assert opened is not None
-    with opened:
-        yield opened
+    with opened(place) as found:
+        yield found
 
 
 def committed(root: Path, files: dict[str, str]) -> str:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+    write(root, files)
     commit_all(root, "code")
     return git(root, "rev-parse", "HEAD")
 
@@ -123,12 +121,10 @@ def test_a_commit_that_is_not_here_is_refused(place: Path, tmp_path: Path) -> No
     committed(place, {"app/a.py": CODE.format("two")})
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{place}", str(shallow))
-    opened = open_repository(shallow)
-    assert opened is not None
-    with opened, pytest.raises(ProofFailed) as refused:
-        read(opened, shallow, old)
+    with opened(shallow) as found, pytest.raises(ProofFailed) as refused:
+        read(found, shallow, old)
     assert f"commit {old[:12]} (the last promotion)" in refused.value.found
     assert "git fetch --unshallow" in refused.value.fix
     git(shallow, "fetch", "--quiet", "--unshallow")
-    with open_repository(shallow) as whole:  # type: ignore[union-attr]
+    with opened(shallow) as whole:
         assert statements(read(whole, shallow, old)[0])

@@ -11,7 +11,7 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.declarations.stubs import shipped_names
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.server.stubs import script
-from support.layout_ground import write
+from support.files import write
 
 
 def stubs(root: Path, text: str) -> tuple[Stub, ...]:

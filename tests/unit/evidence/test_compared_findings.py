@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.evidence import Repository, open_repository, stem
+from pytest_housekeeping.evidence import Repository, stem
 from pytest_housekeeping.evidence import earlier_runs as earlier_runs_module
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
@@ -33,7 +33,7 @@ from pytest_housekeeping.model import (
     StepResult,
 )
 from support.evidence_samples import NOTICE, RLS, START, TARGET, facts
-from support.git_folders import commit_all, git, init
+from support.git_folders import commit_all, git, init, opened
 
 RULE = Step(id="checks/rls.toml::rls-not-forced", phase=Phase.VERIFY, kind=Kind.RLS, segment=1)
 EXEMPT = replace(RULE, id="checks/rls.toml::exempt rls-not-forced venture.orders")
@@ -190,9 +190,7 @@ def test_a_branch_is_held_against_what_it_builds_on(
     topic = [commit_all(folder, f"topic {number}") for number in (1, 2)]
     git(folder, "update-ref", "refs/remotes/origin/main", commits[1])
     git(folder, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
-    repository = open_repository(folder)
-    assert repository is not None
-    with repository:
+    with opened(folder) as repository:
         for number, commit in enumerate([*commits, *topic], start=1):
             keep(repository, run(number, [result(RULE)], mode=Mode.STAGING, commit=commit))
         keep(repository, run(9, [result(RULE)], mode=Mode.STAGING, commit="e" * 40))
@@ -216,9 +214,7 @@ def test_a_shallow_clone_says_why_it_compares_with_nothing(tmp_path: Path) -> No
     commit_all(origin, "first")
     commit_all(origin, "second")
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{origin}", "shallow")
-    repository = open_repository(tmp_path / "shallow")
-    assert repository is not None
-    with repository:
+    with opened(tmp_path / "shallow") as repository:
         this = ThisRun(mode=Mode.STAGING, folder="ops/audit", commit=repository.head(), target=None)
         assert list(earlier_runs(repository, this)) == []
         assert "which is shallow: git fetch --unshallow" in why_none(repository, this)
@@ -226,9 +222,7 @@ def test_a_shallow_clone_says_why_it_compares_with_nothing(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("isolated_git")
 def test_another_database_and_what_is_no_audit_are_passed_over(tmp_path: Path) -> None:
-    repository = open_repository(init(tmp_path / "project"))
-    assert repository is not None
-    with repository:
+    with opened(init(tmp_path / "project")) as repository:
         keep(repository, run(1, [result(RULE, RLS)]))
         keep(repository, run(2, [result(RULE, RLS)], mode=Mode.VERIFY))
         broken: list[Any] = [b"{", b"[]", b'{"run": {}, "plan": {}, "chain": {}, "source": {}}']
@@ -255,8 +249,6 @@ def test_of_a_log_of_many_runs_no_more_is_read_and_taken_apart_than_is_needed(
 ) -> None:
     folder = init(tmp_path / "project")
     first, second = (commit_all(folder, f"main {number}") for number in (1, 2))
-    opened = open_repository(folder)
-    assert opened is not None
     taken_apart: list[bytes] = []
 
     def counted(data: bytes) -> dict[str, Any] | None:
@@ -264,13 +256,12 @@ def test_of_a_log_of_many_runs_no_more_is_read_and_taken_apart_than_is_needed(
         return plain_audit(data)
 
     monkeypatch.setattr(earlier_runs_module, "plain_audit", counted)
-    with opened:
+    with opened(folder) as found:
         audits = [run(1, [result(RULE)], mode=Mode.STAGING, commit=first)]
         audits += [run(n, [result(RULE)], mode=Mode.STAGING, commit=second) for n in range(2, 30)]
         files = {f"ops/audit/{stem(each.run)}.json": to_json(each).encode() for each in audits}
-        opened.commit_evidence("housekeeping/audit/staging", files, "runs", None)
-        repository = Counted(opened)
-
+        found.commit_evidence("housekeeping/audit/staging", files, "runs", None)
+        repository = Counted(found)
         given: Any = repository
         this = ThisRun(mode=Mode.STAGING, folder="ops/audit", commit=second, target=None)
         assert next(earlier_runs(given, this))["run"]["id"] == "r1"

@@ -17,6 +17,8 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.git.compare import blob_id
 from pytest_housekeeping.evidence.git.shared_branch import take_over
+from support.files import write
+from support.git_folders import git, opened
 
 BRANCH = "housekeeping/audit/staging"
 AUDIT = "ops/audit/staging_20270101T000000Z_a.json"
@@ -24,31 +26,11 @@ AUDIT = "ops/audit/staging_20270101T000000Z_a.json"
 pytestmark = pytest.mark.usefixtures("isolated_git")
 
 
-def git(folder: Path, *command: str) -> str:
-    result = subprocess.run(
-        ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *command],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return result.stdout.rstrip("\n")
-
-
-def write(folder: Path, **files: str) -> None:
-    for name, text in files.items():
-        path = folder / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-
 def project(folder: Path, *options: str) -> Path:
     """A repository with one commit, a staged change, a changed and an untracked file."""
     git(folder.parent, "init", "-q", "-b", "main", *options, folder.name)
-    for name in ("sql/migrations/0001_a.sql", "checks/objects.toml", "README.md"):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{name}\n")
+    names = ("sql/migrations/0001_a.sql", "checks/objects.toml", "README.md")
+    write(folder, {name: f"{name}\n" for name in names})
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "first")
     return folder
@@ -73,12 +55,6 @@ def state(folder: Path) -> dict[str, object]:
     }
 
 
-def opened(folder: Path) -> Repository:
-    repository = open_repository(folder)
-    assert repository is not None
-    return repository
-
-
 def record(repository: Repository, text: str = "{}", path: str = AUDIT) -> str:
     head = repository.head()
     assert head is not None
@@ -87,7 +63,7 @@ def record(repository: Repository, text: str = "{}", path: str = AUDIT) -> str:
 
 def unsettle(folder: Path) -> None:
     """Work in progress: staged, changed, removed and untracked files, and a stale index."""
-    write(folder, staged="s", untracked="u", sql__migrations__0001_a="changed")
+    write(folder, {"staged": "s", "untracked": "u", "sql/migrations/0001_a": "changed"})
     (folder / "README.md").write_text("changed\n")
     git(folder, "add", "staged")
     (folder / "checks/objects.toml").touch()
@@ -189,7 +165,7 @@ def test_git_variables_of_a_hook_do_not_lead_elsewhere(
 ) -> None:
     other = project(tmp_path / "other")
     folder = project(tmp_path / "p")
-    write(folder, sql__new="x")
+    write(folder, {"sql/new": "x"})
     commit = git(folder, "rev-parse", "HEAD")
     monkeypatch.setenv(variable, str(other / value))
     with opened(folder) as repository:
@@ -207,7 +183,7 @@ def test_git_variables_of_a_hook_do_not_lead_elsewhere(
 
 def test_before_the_first_commit_there_is_no_head(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "trunk", "p")
-    write(tmp_path / "p", sql__a="x")
+    write(tmp_path / "p", {"sql/a": "x"})
     with opened(tmp_path / "p") as repository:
         assert repository.head() is None
         assert repository.branch() == "trunk"
@@ -227,7 +203,7 @@ def test_head_and_branch_also_when_detached(tmp_path: Path) -> None:
 def test_a_project_in_a_subfolder_sees_its_own_paths_only(tmp_path: Path) -> None:
     top = project(tmp_path / "p")
     sub = top / "services/my db"
-    write(sub, sql__a="x")
+    write(sub, {"sql/a": "x"})
     with opened(sub) as repository:
         assert repository.root == top
         assert repository.relative(sub / "ops/audit") == "services/my db/ops/audit"
@@ -273,10 +249,8 @@ def test_every_kind_of_uncommitted_change_is_seen(tmp_path: Path) -> None:
 def test_an_ignored_sql_file_is_uncommitted_and_other_ignored_files_are_not(tmp_path: Path) -> None:
     folder = project(tmp_path / "p")
     (folder / ".git/info/exclude").write_text("__pycache__/\n*.sql\nlocal/\n*.log\n")
-    for name in ("checks/__pycache__/test_a.pyc", "sql/x.log", "sql/dump.sql", "sql/local/a.sql"):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x")
+    names = ("checks/__pycache__/test_a.pyc", "sql/x.log", "sql/dump.sql", "sql/local/a.sql")
+    write(folder, dict.fromkeys(names, "x"))
     with opened(folder) as repository:
         dirty = repository.dirty([folder / "sql", folder / "checks"])
     assert dirty == ("sql/dump.sql", "sql/local/a.sql")
@@ -357,7 +331,7 @@ def test_the_tree_follows_the_attested_commit(tmp_path: Path) -> None:
     with opened(folder) as repository:
         record(repository, "one")
         git(folder, "rm", "-q", "README.md")
-        write(folder, NEW="n")
+        write(folder, {"NEW": "n"})
         git(folder, "add", ".")
         git(folder, "commit", "-qm", "second")
         head = repository.head()
@@ -397,7 +371,7 @@ def test_it_works_in_every_kind_of_work_tree(tmp_path: Path, kind: str) -> None:
         git(folder, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side wörk"))
         folder = tmp_path / "side wörk"
     elif kind == "shallow":
-        write(folder, more="m")
+        write(folder, {"more": "m"})
         git(folder, "add", ".")
         git(folder, "commit", "-qm", "second")
         git(tmp_path, "clone", "-q", "--depth=1", folder.as_uri(), "shallow")
@@ -435,7 +409,7 @@ def test_the_branch_is_pushed_and_found_again_in_another_clone(tmp_path: Path) -
 
 def test_evidence_is_found_once_from_everywhere(tmp_path: Path) -> None:
     folder = project(tmp_path / "p")
-    write(folder, **{"ops__audit__prod_20270101T000000Z_1.json": "head"})
+    write(folder, {"ops/audit/prod_20270101T000000Z_1.json": "head"})
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "evidence in HEAD")
     head = git(folder, "rev-parse", "HEAD")
@@ -502,9 +476,7 @@ def test_bytes_are_stored_as_they_are(tmp_path: Path, before: bool) -> None:
 
 
 def stored_in(repository: Repository, folder: Path, files: dict[str, bytes]) -> dict[str, str]:
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+    write(folder, files)
     oids = repository.store([folder / name for name in files])
     assert oids == [blob_id(content, oids[0]) for content in files.values()]
     return dict(zip(files, oids, strict=True))

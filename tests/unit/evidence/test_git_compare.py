@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.git.compare import Differences
+from support.files import write
+from support.git_folders import git, opened
 
 A, B = "sql/migrations/0001_a.sql", "checks/test_b.py"
 
 pytestmark = pytest.mark.usefixtures("isolated_git")
-
-
-def git(folder: Path, *command: str) -> str:
-    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
-    ran = subprocess.run(["git", *who, *command], cwd=folder, check=True, capture_output=True)
-    return ran.stdout.decode().strip()
-
-
-def write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(text.encode())
 
 
 @pytest.fixture(params=["sha1", "sha256"])
@@ -42,9 +30,7 @@ def project(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 def compared(folder: Path, *, read: tuple[str, ...] = (), root: Path | None = None) -> Differences:
     root = root or folder
-    repository = open_repository(root)
-    assert isinstance(repository, Repository)
-    with repository:
+    with opened(root) as repository:
         commit = repository.head()
         assert commit is not None
         return repository.compare(
@@ -160,9 +146,7 @@ def test_what_git_itself_has_rewritten_is_named_as_such(
 
 
 def test_what_was_read_counts_and_not_what_lies_there_now(project: Path) -> None:
-    repository = open_repository(project)
-    assert repository is not None
-    with repository:
+    with opened(project) as repository:
         commit, read = git(project, "rev-parse", "HEAD"), {project / A: b"SELECT 1;\n"}
         assert repository.compare(commit, folders=[], read=read).paths == (A,)
         weaken(project)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.audit import with_artifacts
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.git.compare import blob_id
@@ -20,6 +20,7 @@ from pytest_housekeeping.evidence.signatures import signer_of
 from pytest_housekeeping.model import Mode
 from support.evidence_repository import LOGS, commit_runs, new_repository
 from support.fresh_copy import commit_all, git
+from support.git_folders import opened
 from support.git_lies import HISTORY, SETTINGS, Lie, commit_graph, forged_object
 from support.signing import new_key, signer_line
 
@@ -80,12 +81,6 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 def copy(ground: Ground, tmp_path: Path) -> Path:
     shutil.copytree(ground.root, tmp_path / "p", symlinks=True)
     return tmp_path / "p"
-
-
-def opened(root: Path) -> Repository:
-    repository = open_repository(root)
-    assert repository is not None
-    return repository
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.evidence import Repository, open_repository
-from support.git_folders import commit_all, git, init
+from pytest_housekeeping.evidence import Repository
+from support.git_folders import commit_all, git, init, opened
 
 LOG = "housekeeping/audit/staging"
 ROOTS = ("", "services/a", "services/a/nested", "services/ä b")
@@ -24,10 +24,8 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
         path.parent.mkdir(parents=True)
         path.write_text("SELECT 1;\n")
     commit_all(folder, "first")
-    opened = open_repository(folder)
-    assert opened is not None
-    with opened:
-        yield opened
+    with opened(folder) as found:
+        yield found
 
 
 def evidence_path(root: str, number: int, folder: str = "ops/audit", mode: str = "staging") -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.__main__ import main
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.audit import with_artifacts
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
 from pytest_housekeeping.evidence.model.audit import Audit
@@ -21,7 +21,9 @@ from support.evidence_repository import (
     commit_runs,
     evidence_of,
 )
+from support.files import write
 from support.fresh_copy import commit_all, git
+from support.git_folders import opened
 
 LOG = "housekeeping/audit/staging"
 Files = dict[str, bytes]
@@ -38,10 +40,7 @@ def json_of(files: Files) -> str:
 def on_main(repository: Repository, *runs: tuple[Audit | None, Files]) -> None:
     """The evidence of runs, merged into main in one commit that tells of none of them."""
     for _, files in runs:
-        for path, data in files.items():
-            place = repository.root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(data)
+        write(repository.root, files)
     commit_all(repository.root, "evidence")
 
 
@@ -65,9 +64,7 @@ def sealed_again(audit: Audit, actor: str = "eve") -> Audit:
 @pytest.mark.parametrize("folder", [None, FOLDER])
 def test_a_repository_without_a_commit_has_no_evidence(tmp_path: Path, folder: str | None) -> None:
     git(tmp_path, "init", "--quiet")
-    repository = open_repository(tmp_path)
-    assert repository is not None
-    with repository:
+    with opened(tmp_path) as repository:
         proof = prove_evidence(repository, folder)
     assert (proof.audits, proof.branches, proof.findings) == (0, 0, ())
 
@@ -401,12 +398,6 @@ def test_for_a_partial_clone_nothing_is_fetched_and_the_way_out_is_told(
     subprocess.run(told.partition("  fix: ")[2].split(), check=True, capture_output=True)
     assert main(["audit"]) == 0
     assert capsys.readouterr().out.endswith(": all proved\n")
-
-
-def opened(folder: Path) -> Repository:
-    repository = open_repository(folder)
-    assert repository is not None
-    return repository
 
 
 def test_the_command_ends_as_it_says(

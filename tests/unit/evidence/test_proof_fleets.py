@@ -25,6 +25,7 @@ from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.commands.audit import audit
 from support.evidence_repository import evidence_of, message_of
 from support.evidence_samples import START
+from support.files import write
 from support.fresh_copy import commit_all, git
 
 FLEET = "shop/ops/tenants"
@@ -82,10 +83,7 @@ def committed(repository: Repository, *, telling: bool) -> list[Files]:
 
 
 def put(repository: Repository, files: Files) -> None:
-    for path, data in files.items():
-        place = repository.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
+    write(repository.root, files)
 
 
 def faults(repository: Repository) -> list[tuple[str, str]]:

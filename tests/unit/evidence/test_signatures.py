@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError, MisuseError
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.signatures import refuse_unusable_signers, signer_of
+from support.git_folders import git, opened
 from support.signing import needs_ssh_keygen, new_key, signer_line, signing
 
 pytestmark = pytest.mark.usefixtures("isolated_git")
@@ -26,22 +26,12 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def git(folder: Path, *command: str, stdin: bytes = b"") -> str:
-    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
-    ran = subprocess.run(
-        ["git", *who, *command], cwd=folder, input=stdin, check=True, capture_output=True
-    )
-    return ran.stdout.decode().strip()
-
-
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[Repository]:
     git(tmp_path, "init", "-q", "-b", "main", "p")
     git(tmp_path / "p", "commit", "-q", "--allow-empty", "-m", "first")
-    opened = open_repository(tmp_path / "p")
-    assert opened is not None
-    with opened:
-        yield opened
+    with opened(tmp_path / "p") as found:
+        yield found
 
 
 def signed(repository: Repository, key: Path, *options: str) -> str:

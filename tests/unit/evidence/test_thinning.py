@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.__main__ import main
-from pytest_housekeeping.evidence import Repository, thinning
+from pytest_housekeeping.evidence import thinning
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.evidence.thinned import THINNED
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.promotion.commands import thin as thin_command
 from support.evidence_repository import commit_run
 from support.fresh_copy import commit_all, git
+from support.git_folders import opened
 from support.index_ground import Told, project, told
 
 LOG = "housekeeping/audit/staging"
@@ -175,11 +176,7 @@ def test_what_others_have_added_is_not_lost(
 
 
 def _commit_beside(other: Path) -> None:
-    from pytest_housekeeping.evidence import open_repository
-
-    repository: Repository | None = open_repository(other)
-    assert repository is not None
-    with repository:
+    with opened(other) as repository:
         repository.commit_evidence(LOG, {"ops/audit/x": b"x"}, "theirs\n", None)
         git(other, "push", "-q", "origin", f"{LOG}:{KEPT}")
 

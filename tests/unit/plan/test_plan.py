@@ -27,6 +27,7 @@ from pytest_housekeeping.promotion.prechecks.shared import locks_needed
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import Statement, parse
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.files import write
 
 FILES = {
     "sql/migrations/0002_b.sql": "CREATE TABLE b (id int);",
@@ -43,12 +44,6 @@ FILES = {
 def config(tmp_path: Path) -> Config:
     write(tmp_path, FILES)
     return Config(root=tmp_path)
-
-
-def write(root: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
 
 
 def plan(config: Config, past: tuple[AppliedFile, ...] = ()) -> Plan:

@@ -14,7 +14,6 @@ import pytest
 
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, MisuseError, ProofFailed
-from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide, decisions
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Kind, Mode
@@ -29,6 +28,7 @@ from pytest_housekeeping.promotion.prechecks.approvals import (
 from pytest_housekeeping.promotion.repository.signers import approvers_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.fresh_copy import commit_all, git
+from support.git_folders import opened
 from support.signing import needs_ssh_keygen, new_key, sign_as, signer_line
 from support.staged_project import FILES, Staged, make_project, staged_copy
 
@@ -262,9 +262,7 @@ def test_two_clones_approve_at_once_and_nothing_is_lost(
     git(staged.root, "remote", "add", "origin", str(tmp_path / "remote.git"))
     git(tmp_path, "clone", "--quiet", str(tmp_path / "remote.git"), "other")
     assert approve_as(staged, template / "ada")[2] == "pushed to origin"
-    other = open_repository(tmp_path / "other")
-    assert other is not None
-    with other:
+    with opened(tmp_path / "other") as other:
         there = Staged(root=tmp_path / "other", repository=other)
         assert approve_as(there, template / "bob")[2] == "pushed to origin"
         assert len(who(there.context(Mode.PROD))) == 2

@@ -11,13 +11,14 @@ from typing import cast
 import pytest
 
 from pytest_housekeeping.config import Config, Target
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.evidence import audits
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from support.evidence_repository import commit_runs
 from support.fresh_copy import commit_all, git
+from support.git_folders import opened
 
 
 def judged(repository: Repository | None, root: Path, *accepted: str) -> Judgement:
@@ -84,9 +85,7 @@ def test_an_accepted_fault_that_a_clone_cannot_see_does_not_fail_it(
     git(tmp_path, "clone", "-q", "--depth=1", origin, "shallow")
     expected = {"alone": "evidence-fault-gone", "shallow": "evidence-shallow"}
     for name, rule in expected.items():
-        clone = open_repository(tmp_path / name)
-        assert clone is not None
-        with clone:
+        with opened(tmp_path / name) as clone:
             (report,) = (clone.root / "ops/audit").glob("*.html")
             entry = accepted if name == "alone" else f"evidence-edited ops/audit/{report.name}"
             verdict, _ = judged(clone, clone.root, entry)

@@ -13,8 +13,8 @@ from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.promotion.repository.applied import promoted
 from pytest_housekeeping.promotion.repository.staging_evidence import other_texts
 from pytest_housekeeping.sql.project_files import ProjectFiles, named_bytes
+from support.files import write
 from support.fresh_copy import commit_all, git
-from support.layout_ground import write
 
 FILE = "db/1.sql"
 ONE, TWO = f"{FILE}#ada:1", f"{FILE}#ada:2"

@@ -15,8 +15,8 @@ import yaml
 from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config, Fleet, Stub
 from pytest_housekeeping.promotion.init.ci import ci_of
+from support.files import write
 from support.fresh_copy import ROOT, git
-from support.layout_ground import write
 from support.workflow_expressions import interpolate
 from support.workflow_runner import load_job
 
@@ -58,10 +58,7 @@ def written(project: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     files, why = ci_of(config, None)
     assert why == ""
-    for path, text in files.items():
-        place = config.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
+    write(config.root, files)
     return root
 
 

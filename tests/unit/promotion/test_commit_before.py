@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_housekeeping.evidence.git.repository import open_repository
 from pytest_housekeeping.promotion.production.other_tool.beside import commit_before, holds_any
-from support.git_folders import commit_all, init
+from support.git_folders import commit_all, init, opened
 
 
 def test_the_commit_before_what_is_pending_came_in(tmp_path: Path) -> None:
@@ -14,9 +13,7 @@ def test_the_commit_before_what_is_pending_came_in(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         (root / f"{number}.sql").write_text("SELECT 1;\n", encoding="utf-8")
         commits.append(commit_all(root, str(number)))
-    repository = open_repository(root)
-    assert repository is not None
-    with repository:
+    with opened(root) as repository:
         assert commit_before(repository, ["2.sql", "3.sql"]) == commits[0]
         assert holds_any(repository, commits[2], ["3.sql"])
         assert not holds_any(repository, commits[1], ["3.sql"])

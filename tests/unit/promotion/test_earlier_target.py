@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -126,7 +125,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def there(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[There]:
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     with staged_copy(template, tmp_path / "p", monkeypatch) as staged:
         yield There(staged)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError, MisuseError, ProofFailed
-from pytest_housekeeping.evidence import open_repository, stem
+from pytest_housekeeping.evidence import stem
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.git.signing import SigningFailed, why_unsigned
 from pytest_housekeeping.evidence.signatures import signer_of
@@ -19,6 +19,7 @@ from pytest_housekeeping.promotion.production.prechecks.staging_proof import pro
 from pytest_housekeeping.promotion.repository.attestation import refuse_unattested
 from pytest_housekeeping.promotion.repository.signers import signers_of
 from support.fresh_copy import git
+from support.git_folders import opened
 from support.signing import needs_ssh_keygen, new_key, sign_as, signer_line
 from support.staged_project import FILES, LOG, PRODUCTION, Staged, make_project, staged_copy
 
@@ -141,9 +142,7 @@ def test_a_shallow_clone_does_not_know_who_brought_it(
     git(
         tmp_path, "clone", "-q", "--no-single-branch", "--depth=1", f"file://{staged.root}", "clone"
     )
-    repository = open_repository(place)
-    assert repository is not None
-    with repository:
+    with opened(place) as repository:
         clone = Staged(root=place, repository=repository)
         assert "not known in a shallow clone (git fetch --unshallow)" in refused(clone)
         git(place, "fetch", "-q", "--unshallow")
@@ -216,9 +215,7 @@ def test_signed_evidence_committed_at_once_all_stays(staged: Staged, template: P
     sign_as(staged.root, template / "ada")
 
     def keep(number: int) -> str:
-        repository = open_repository(staged.root)
-        assert repository is not None
-        with repository:
+        with opened(staged.root) as repository:
             path = f"ops/audit/staging_{number}.json"
             return repository.commit_evidence(LOG, {path: b"{}"}, "it", None, sign=True)
 

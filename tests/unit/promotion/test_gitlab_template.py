@@ -20,6 +20,7 @@ from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.init.ci_files import GITLAB, Place, ci_files
 from pytest_housekeeping.promotion.recording.reports import CODE_QUALITY, JUNIT
 from pytest_housekeeping.promotion.run_facts import new_run
+from support.files import write
 from support.fresh_copy import ROOT, commit_all, git
 from support.git_http_server import git_over_http
 from support.gitlab_job import Programs, load, run, script_of
@@ -115,9 +116,7 @@ def files(project: str, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def pipeline(project: str, tmp_path: Path, files: dict[str, str]) -> Any:
     clone, bare = tmp_path / "clone", tmp_path / "origin.git"
-    for name, text in files.items():
-        (clone / name).parent.mkdir(parents=True, exist_ok=True)
-        (clone / name).write_text(text, encoding="utf-8")
+    write(clone, files)
     git(clone, "init", "--quiet", "--initial-branch=main")
     commit_all(clone, "the project")
     git(tmp_path, "clone", "--quiet", "--bare", str(clone), str(bare))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Iterator
 from dataclasses import replace
@@ -61,10 +60,11 @@ BEFORE, AFTER = schema("table a"), schema("table a", "table b")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunContext]:
     place = tmp_path_factory.mktemp("group")
     make_project(place / "p")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-        with staged_copy(place / "p", place / "copy", patch) as staged:
-            yield staged.context(Mode.PROD)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        staged_copy(place / "p", place / "copy", patch) as staged,
+    ):
+        yield staged.context(Mode.PROD)
 
 
 @pytest.fixture

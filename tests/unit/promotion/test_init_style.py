@@ -7,7 +7,7 @@ from pathlib import Path
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.promotion.init import green
 from pytest_housekeeping.promotion.init.written import Written
-from support.layout_ground import write
+from support.files import write
 
 LARGE = "-- rows\n" * 3000 + "SELECT 1;\n"
 

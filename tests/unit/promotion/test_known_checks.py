@@ -20,6 +20,7 @@ from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion.staging.known_checks import known_checks
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.files import write
 from support.guarded import RULES
 
 FILES = {
@@ -76,9 +77,7 @@ class Ground:
 
     def run(self, verdict: Verdict = PASSED, *, steps: int | None = None) -> set[str]:
         """One run: the steps that it had to prove itself."""
-        for name, text in (FILES | self.files).items():
-            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / name).write_text(text, encoding="utf-8")
+        write(self.root, FILES | self.files)
         config = Config(root=self.root, **self.config)
         plan = build(
             config,

@@ -21,6 +21,7 @@ from pytest_housekeeping.promotion.production.backup.known_proofs import KnownPr
 from pytest_housekeeping.snapshot.compare.batches import SchemaChange
 from pytest_housekeeping.snapshot.copies.proof import BackupProof
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.files import write
 from support.schemas import schema
 
 FILES = {
@@ -70,9 +71,7 @@ class Ground:
     major: int = 16
 
     def proofs(self) -> KnownProofs:
-        for name, text in (FILES | self.files).items():
-            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / name).write_text(text, encoding="utf-8")
+        write(self.root, FILES | self.files)
         config = Config(root=self.root, **self.config)
         plan = build(config, Mode.PLAN, tests=TestNames(), sources=ProjectFiles(self.root))
         context: Any = SimpleNamespace(

@@ -25,6 +25,7 @@ from pytest_housekeeping.promotion.staging.known_round_trips import (
 )
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.files import write
 from support.schemas import schema
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -45,9 +46,7 @@ FILES = {
 
 
 def key(root: Path, files: dict[str, str] | None = None, **changed: Any) -> str:
-    for name, text in (FILES | (files or {})).items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
+    write(root, FILES | (files or {}))
     config = Config(root=root, **changed.pop("config", {}))
     plan = built(config, changed.pop("past", ()))
     given = RoundTripInput(

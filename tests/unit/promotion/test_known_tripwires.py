@@ -22,6 +22,7 @@ from pytest_housekeeping.promotion import kept_verdicts
 from pytest_housekeeping.promotion import tripwires_ahead as module
 from pytest_housekeeping.promotion.tripwires_ahead import tried_ahead
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.files import write
 from support.guarded import RULES
 
 FILES = {
@@ -46,9 +47,7 @@ class Ground:
 
     def known(self, *, keeps: bool = False) -> bool:
         """Whether the tripwire is taken over; with ``keeps`` it is kept for others first."""
-        for name, text in (FILES | self.files).items():
-            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / name).write_text(text, encoding="utf-8")
+        write(self.root, FILES | self.files)
         config = Config(root=self.root, **self.config)
         plan = build(config, Mode.STAGING, tests=TestNames(), sources=ProjectFiles(self.root))
         run = SimpleNamespace(started_at=self.at)

@@ -14,7 +14,7 @@ from pytest_housekeeping.promotion.init.needed import Needed, path_of
 from pytest_housekeeping.promotion.init.needed_version import needed_version
 from pytest_housekeeping.sql.named_extensions import extension_schemas
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from support.layout_ground import write
+from support.files import write
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,12 +11,13 @@ import pytest
 
 import pytest_housekeeping
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence import SourceFacts, open_repository
+from pytest_housekeeping.evidence import SourceFacts
 from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.evidence.proof.prove import prove_evidence
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.repository.attestation import checkout_fix, refuse_unattested
 from support.fresh_copy import commit_all, git
+from support.git_folders import forget_own_git, opened
 from support.staged_project import FILES, LOG, Staged
 
 FIRST, SECOND = "sql/migrations/0001_a.sql", "sql/migrations/0002_b.sql"
@@ -29,16 +29,11 @@ def project(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Staged]:
     """A project at the root of its repository, or in a folder of it."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    forget_own_git(monkeypatch)
     git(tmp_path, "init", "--quiet", "--initial-branch=main", "r")
     root = tmp_path / "r" / str(request.param)
     root.mkdir(parents=True, exist_ok=True)
-    repository = open_repository(root)
-    assert repository is not None
-    with repository:
+    with opened(root) as repository:
         staged = Staged(root=root, repository=repository)
         staged.write({**FILES, ODD: "SELECT id FROM a WHERE id < 0\n"})
         commit_all(tmp_path / "r", "the project")
@@ -62,9 +57,7 @@ def test_evidence_of_another_clone_is_pushed_there_and_fetched_here(
     top = git(project.root, "rev-parse", "--show-toplevel")
     git(tmp_path, "clone", "--quiet", top, "other")
     git(tmp_path / "other", "remote", "set-url", "origin", str(origin))
-    other = open_repository(tmp_path / "other")
-    assert other is not None
-    with other:
+    with opened(tmp_path / "other") as other:
         fetch, _, push = fetch_fix(other).rstrip(")").partition(" (")
         run(project, push.partition("first: ")[2])
         subprocess.run(["bash", "-euc", fetch], cwd=other.root, check=True, capture_output=True)

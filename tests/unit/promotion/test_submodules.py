@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.prechecks.shared import worktree
@@ -19,7 +17,9 @@ from pytest_housekeeping.promotion.repository.attestation import (
     refusal_of,
     refuse_unattested,
 )
+from support.files import write
 from support.fresh_copy import commit_all, git
+from support.git_folders import forget_own_git, opened
 from support.staged_project import FILES, LOG, Staged, make_project
 
 SQL = {name: text for name, text in FILES.items() if name.startswith("sql/")}
@@ -27,20 +27,15 @@ SQL = {name: text for name, text in FILES.items() if name.startswith("sql/")}
 
 @pytest.fixture(autouse=True)
 def nobodys_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    forget_own_git(monkeypatch)
     # Git clones no submodule from a folder by itself.
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.file.allow")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "always")
 
 
-def opened(root: Path) -> Iterator[Staged]:
-    repository = open_repository(root)
-    assert isinstance(repository, Repository)
-    with repository:
+def staged_at(root: Path) -> Iterator[Staged]:
+    with opened(root) as repository:
         yield Staged(root=root, repository=repository)
 
 
@@ -49,9 +44,7 @@ def library(tmp_path: Path) -> Path:
     """What is a submodule of others: migrations, and a module."""
     place = tmp_path / "library"
     texts = {name.removeprefix("sql/"): text for name, text in SQL.items()}
-    for name, text in {**texts, "helper.py": "y = 1\n"}.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(text, encoding="utf-8")
+    write(place, {**texts, "helper.py": "y = 1\n"})
     git(place, "init", "--quiet", "--initial-branch=main")
     commit_all(place, "a library")
     return place
@@ -67,7 +60,7 @@ def around(tmp_path: Path) -> Iterator[Staged]:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text, encoding="utf-8")
     commit_all(tmp_path / "r", "all but its SQL")
-    yield from opened(root)
+    yield from staged_at(root)
 
 
 def add(project: Staged, library: Path, place: str) -> None:
@@ -120,7 +113,7 @@ def test_a_project_that_is_a_submodule_as_a_whole(tmp_path: Path) -> None:
     make_project(tmp_path / "p")
     git(tmp_path, "init", "--quiet", "--initial-branch=main", "around")
     git(tmp_path / "around", "submodule", "add", "--quiet", str(tmp_path / "p"), "p")
-    for project in opened(tmp_path / "around/p"):
+    for project in staged_at(tmp_path / "around/p"):
         context = project.context(Mode.PROD)
         refuse_unattested(context.source)
         assert context.source.commit == git(tmp_path / "p", "rev-parse", "main")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.evidence import SourceFacts, open_repository
+from pytest_housekeeping.evidence import SourceFacts
 from pytest_housekeeping.promotion.repository.web_places import located
-from support.git_folders import git, init
+from support.git_folders import git, init, opened
 
 SOURCE = SourceFacts(commit="c" * 40, branch="main")
 
@@ -41,9 +41,7 @@ def test_a_remote_leads_to_its_page_without_user_and_password(
 ) -> None:
     folder = init(tmp_path / "project")
     git(folder, "remote", "add", "origin", remote)
-    repository = open_repository(folder)
-    assert repository is not None
-    with repository:
+    with opened(folder) as repository:
         assert (located(SOURCE, repository).url, located(SOURCE, repository).change_url) == (
             url,
             "",
@@ -51,9 +49,7 @@ def test_a_remote_leads_to_its_page_without_user_and_password(
 
 
 def test_without_a_remote_or_a_repository_there_is_no_page(tmp_path: Path) -> None:
-    repository = open_repository(init(tmp_path / "project"))
-    assert repository is not None
-    with repository:
+    with opened(init(tmp_path / "project")) as repository:
         assert located(SOURCE, repository) == located(SOURCE, None) == SOURCE
 
 

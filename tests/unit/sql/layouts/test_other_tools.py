@@ -16,7 +16,8 @@ from pytest_housekeeping.sql.layouts.layout import Ground
 from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from support.layout_ground import numbered, read_layout, write
+from support.files import write
+from support.layout_ground import numbered, read_layout
 
 CARGO = {"Cargo.toml": '[dependencies]\nsqlx = "0.8"\n'}
 
