@@ -120,6 +120,13 @@ def attempt_all(connection: Connection, attempts: Sequence[Attempt]) -> list[Att
     return results
 
 
+def attempt_unique(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptResult]:
+    """`attempt_all`, of which equal ones are tried once: many tables and roles ask the same."""
+    unique = list(dict.fromkeys(attempts))
+    answers = dict(zip(unique, attempt_all(connection, unique), strict=True))
+    return [answers[attempt] for attempt in attempts]
+
+
 def run_block(connection: Connection, body: str, *, keep: bool = False) -> list[Any]:
     """Run a PL/pgSQL block that leaves its answers, a JSON array, in the setting ``hk.answers``.
 

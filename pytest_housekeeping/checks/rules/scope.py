@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -84,22 +84,10 @@ def scoped_query(connection: Connection, scope: RuleScope, query: str, *, extra:
     The scope's values stand in it as literals. ``extra`` is one more common table expression, or
     several, that may name those of ``rules/scope/``.
     """
+    given = {each.name: getattr(scope, each.name) for each in fields(scope)}
     values = {
         name: sql.Literal(list(value) if isinstance(value, tuple) else value).as_string(connection)
-        for name, value in (
-            ("schemas", scope.schemas),
-            ("roles", scope.roles),
-            ("context", scope.context),
-            ("policies", scope.policies),
-            ("public", scope.public),
-            ("reachable_only", scope.unfinished),
-            ("source_roles", scope.source_roles),
-            ("source_schemas", scope.source_schemas),
-            ("target_roles", scope.target_roles),
-            ("target_schemas", scope.target_schemas),
-            ("target_tables", scope.target_tables),
-            ("claimed_tables", scope.claimed_tables),
-        )
+        for name, value in given.items()
     }
     needed = _needed_expressions(f"{extra}\n{query}")
     expressions = [*(fill(text, values) for text in needed), *([extra] if extra else [])]

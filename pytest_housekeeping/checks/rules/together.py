@@ -33,21 +33,21 @@ def attempt_together(connection: Connection, attempts: Sequence[Attempt]) -> lis
     Those that one role asks in one session go in one. What is set up for the one may not change
     what a role sees of the other; the migrator is shown more of what it asks for alone.
     """
+    unique = list(dict.fromkeys(attempts))
     sessions = [
         (each.role, each.settings, each.setup if each.role else "", each.measure, each.query)
-        for each in attempts
+        for each in unique
     ]
-    groups = list(together(sessions))
-    answers = attempt_all(connection, [_joined([attempts[n] for n in group]) for group in groups])
-    results: dict[int, AttemptResult] = {}
+    groups = [[unique[number] for number in group] for group in together(sessions)]
+    answers = attempt_all(connection, [_joined(group) for group in groups])
+    results: dict[Attempt, AttemptResult] = {}
     for group, answer in zip(groups, answers, strict=True):
         if not answer.sqlstate:
             values = zip(group, answer.value, strict=True)
-            results |= {number: AttemptResult(value=value) for number, value in values}
-    left = [number for number in range(len(attempts)) if number not in results]
-    alone = attempt_all(connection, [attempts[number] for number in left])
-    results |= dict(zip(left, alone, strict=True))
-    return [results[number] for number in range(len(attempts))]
+            results |= {attempt: AttemptResult(value=value) for attempt, value in values}
+    left = [attempt for attempt in unique if attempt not in results]
+    results |= dict(zip(left, attempt_all(connection, left), strict=True))
+    return [results[attempt] for attempt in attempts]
 
 
 def _joined(attempts: Sequence[Attempt]) -> Attempt:

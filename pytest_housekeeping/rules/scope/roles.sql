@@ -1,7 +1,7 @@
 -- Schemas, roles, and what an untrusted role is, reaches and can become.
 -- What is in braces here and beside, the engine fills in as literals.
 hk_declared (schemas, roles, reachable_only) AS (
-    SELECT {schemas}::text[], {roles}::text[], {reachable_only}::boolean
+    SELECT {schemas}::text[], {roles}::text[], {unfinished}::boolean
 ),
 -- Every schema and every role; `object` is here and below the name as one would type it.
 hk_any_schema AS (

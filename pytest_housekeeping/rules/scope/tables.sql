@@ -98,7 +98,7 @@ hk_reachable_table AS (
 ),
 hk_table AS (
     SELECT t.* FROM hk_any_table AS t
-    WHERE NOT {reachable_only}::boolean OR t.oid IN (SELECT r.oid FROM hk_reachable_table AS r)
+    WHERE NOT {unfinished}::boolean OR t.oid IN (SELECT r.oid FROM hk_reachable_table AS r)
 ),
 -- How row-level security is forced on a table without breaking what inserts into it as its owner:
 -- a SECURITY DEFINER function, such as the trigger by which somebody signs up.

@@ -34,7 +34,7 @@ hk_view AS (
     WHERE
         c.relkind IN ('v', 'm')
         AND (
-            NOT {reachable_only}::boolean
+            NOT {unfinished}::boolean
             OR EXISTS (
                 SELECT FROM hk_reach AS h
                 WHERE

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_housekeeping.checks.rls import judge_rule
+from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.rows import canary
 from pytest_housekeeping.checks.rls.rows.row_maker import MadeUpRow
 from pytest_housekeeping.checks.rls.rows.table_shape import read_shapes
@@ -342,7 +344,10 @@ def test_of_many_rows_one_that_is_refused_is_the_only_one_that_is_missing(
     shape = read_shapes(ground, [("shop", "many")])["shop.many"]
     rows = [MadeUpRow(shape=shape, who=0, values={"n": str(n)}) for n in range(200)]
 
-    refused = canary._insert(ground, (), (), rows, ((), ()))
+    there = ProofGround(
+        connection=ground, context=(), known=(), context_only=read_context_only(ground)
+    )
+    refused = canary._insert(there, rows, ((), ()))
 
     assert "23514" in refused["shop.many", 0]
     found = ground.execute("SELECT array_agg(n ORDER BY n) FROM shop.many").fetchone()

@@ -17,6 +17,8 @@ from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, at
 from pytest_housekeeping.postgres.connection import Connection
 
 Settings: TypeAlias = tuple[tuple[str, str], ...]
+# By role and settings.
+PartValues: TypeAlias = Mapping[tuple[str, Settings], Mapping[ContextPart, PartValue]]
 
 # Classes of errors that come from how we ask or from the state of the server, not from the policy.
 # https://www.postgresql.org/docs/16/errcodes-appendix.html
@@ -28,7 +30,7 @@ def read_part_values(
     connection: Connection,
     context_only: ContextOnly,
     asked: Iterable[tuple[str, Settings, str, str]],
-) -> Mapping[tuple[str, Settings, ContextPart], PartValue]:
+) -> PartValues:
     """The value of every part of the expressions, for each (role, settings, setup, expression).
 
     A part that raises an error is NULL, with the error; one whose value cannot be told is left out.
@@ -50,11 +52,11 @@ def read_part_values(
             for statement in (_value_query(part), _type_query(part))
         ],
     )
-    found: dict[tuple[str, Settings, ContextPart], PartValue] = {}
-    for number, key in enumerate(keys):
-        value = _part_value(key[2], results[2 * number], results[2 * number + 1], context_only)
+    found: dict[tuple[str, Settings], dict[ContextPart, PartValue]] = {}
+    for number, (role, settings, part) in enumerate(keys):
+        value = _part_value(part, results[2 * number], results[2 * number + 1], context_only)
         if value is not None:
-            found[key] = value
+            found.setdefault((role, settings), {})[part] = value
     return found
 
 

@@ -10,9 +10,10 @@ from pytest_housekeeping.checks.rls.expressions.policy_reading import (
     ContextComparison,
     PolicyReading,
 )
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
-from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_unique
 from pytest_housekeeping.declarations.identity import Claim, settings_of
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import in_quotes
@@ -43,32 +44,30 @@ class Derived:
 
 
 def find_derived(
-    connection: Connection,
-    context: Sequence[Claim],
-    known: Sequence[ProtectedTable],
+    ground: ProofGround,
     compared: Iterable[ContextComparison],
     values: Mapping[tuple[str, str, str], tuple[str, ...]],
     given: Mapping[Claim, tuple[str, ...]],
 ) -> tuple[Derived, ...]:
     """What of the context each condition depends on, with rows that pass. ``given`` are the values
     that are chosen already, ``values`` two that each column takes."""
-    tables = {(table.schema, table.name): table for table in known}
+    tables = {(table.schema, table.name): table for table in ground.known}
     trials = [
         (item, claim, pair)
         for item in compared
-        for claim in context
+        for claim in ground.context
         for pair in _pairs(given.get(claim), values.get((item.schema, item.table, item.column)))
     ]
-    matched = _matched(connection, context, tables, trials)
+    matched = _matched(ground, tables, trials)
     forms = [
         (item, claim, pair, form) for item, (claim, pair) in matched.items() for form in _FORMS
     ]
     passed = _ask(
-        connection,
+        ground.connection,
         [
             (
                 tables[item.schema, item.table],
-                settings_of(context, ((claim, value),)),
+                settings_of(ground.context, ((claim, value),)),
                 _on_value(tables[item.schema, item.table], item, form.format(value)),
             )
             for item, claim, pair, form in forms
@@ -85,16 +84,19 @@ def find_derived(
 
 
 def _matched(
-    connection: Connection,
-    context: Sequence[Claim],
+    ground: ProofGround,
     tables: Mapping[tuple[str, str], ProtectedTable],
     trials: Sequence[tuple[ContextComparison, Claim, Pair]],
 ) -> dict[ContextComparison, tuple[Claim, Pair]]:
     """The first claim, with its values, on which what is compared depends."""
     changed = _ask(
-        connection,
+        ground.connection,
         [
-            (tables[item.schema, item.table], settings_of(context, identity), item.expression)
+            (
+                tables[item.schema, item.table],
+                settings_of(ground.context, identity),
+                item.expression,
+            )
             for item, claim, pair in trials
             for identity in (((claim, pair[0]),), ((claim, pair[1]),), ())
         ],
@@ -156,6 +158,4 @@ def _ask(
         )
         for table, settings, text in asked
     ]
-    unique = list(dict.fromkeys(attempts))
-    answers = dict(zip(unique, attempt_all(connection, unique), strict=True))
-    return [answers[each].value for each in attempts]
+    return [answer.value for answer in attempt_unique(connection, attempts)]

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.expressions.called import Functions
 from pytest_housekeeping.checks.rls.expressions.policies import read_policies
 from pytest_housekeeping.checks.rls.expressions.policy_reading import (
     ContextComparison,
     ContextConstant,
     PolicyReading,
 )
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.identities.derived_values import (
     columns_in_parts,
     find_derived,
@@ -53,14 +53,10 @@ class TableIdentities:
     derived: tuple[tuple[str, Claim], ...] = ()
 
 
-def find_identities(
-    connection: Connection,
-    context: Sequence[Claim],
-    tables: Sequence[ProtectedTable],
-    functions: Functions,
-) -> Mapping[str, TableIdentities]:
+def find_identities(ground: ProofGround) -> Mapping[str, TableIdentities]:
     """The identities to act for on each table, by its name, the likeliest first."""
-    readings = {table.object: read_policies(table, functions) for table in tables}
+    connection, tables = ground.connection, ground.known
+    readings = {table.object: read_policies(table, ground.functions) for table in tables}
     compared = sorted(
         {item for one in readings.values() for item in one.comparisons if not item.atom},
         key=lambda item: (item.schema, item.table, item.column, item.expression),
@@ -69,7 +65,7 @@ def find_identities(
         dict.fromkeys(item for one in readings.values() for item in one.comparisons if item.atom)
     )
     values = _read_values(connection, tables, [*compared, *parts])
-    settings = match_settings(connection, context, tables, compared, values)
+    settings = match_settings(ground, compared, values)
     popular: Counter[Identity] = Counter(
         ((settings[item.expression], value),)
         for item in compared
@@ -86,7 +82,7 @@ def find_identities(
         for item in reversed(compared)
         if item.expression in settings
     }
-    derived = find_derived(connection, context, tables, parts, two, known)
+    derived = find_derived(ground, parts, two, known)
     return {
         table.object: TableIdentities(
             identity_columns=columns[table.object],
@@ -109,9 +105,7 @@ def describe(identity: Identity) -> str:
 
 
 def match_settings(
-    connection: Connection,
-    context: Sequence[Claim],
-    tables: Sequence[ProtectedTable],
+    ground: ProofGround,
     compared: Sequence[ContextComparison],
     values: Mapping[tuple[str, str, str], tuple[str, ...]],
 ) -> Mapping[str, Claim]:
@@ -120,21 +114,24 @@ def match_settings(
     Each expression is evaluated once for each value of the context and role, with that alone set
     to a value of the compared column.
     """
-    roles = sorted({privileges.role for table in tables for privileges in table.privileges})
+    roles = _roles(ground)
     samples = {
         item.expression: values[item.schema, item.table, item.column][0]
         for item in reversed(compared)
         if values[item.schema, item.table, item.column]
     }
     trials = [
-        (expression, claim, role) for expression in samples for claim in context for role in roles
+        (expression, claim, role)
+        for expression in samples
+        for claim in ground.context
+        for role in roles
     ]
     results = attempt_all(
-        connection,
+        ground.connection,
         [
             Attempt(
                 role=role,
-                settings=settings_of(context, ((claim, samples[expression]),)),
+                settings=settings_of(ground.context, ((claim, samples[expression]),)),
                 statement=f"SELECT ({expression})::text",
             )
             for expression, claim, role in trials
@@ -147,22 +144,27 @@ def match_settings(
     return found
 
 
+def _roles(ground: ProofGround) -> list[str]:
+    return sorted({each.role for table in ground.known for each in table.privileges})
+
+
 def match_constants(
-    connection: Connection,
-    context: Sequence[Claim],
-    tables: Sequence[ProtectedTable],
-    readings: Mapping[str, PolicyReading],
+    ground: ProofGround, readings: Mapping[str, PolicyReading]
 ) -> Mapping[ContextConstant, Claim]:
     """What of the context has to have the value that a policy holds itself, as for ``role``."""
-    roles = sorted({privileges.role for table in tables for privileges in table.privileges})
     constants = dict.fromkeys(each for one in readings.values() for each in one.constants)
-    trials = [(each, claim, role) for each in constants for claim in context for role in roles]
+    trials = [
+        (each, claim, role)
+        for each in constants
+        for claim in ground.context
+        for role in _roles(ground)
+    ]
     results = attempt_all(
-        connection,
+        ground.connection,
         [
             Attempt(
                 role=role,
-                settings=settings_of(context, ((claim, each.value),)),
+                settings=settings_of(ground.context, ((claim, each.value),)),
                 statement=f"SELECT ({each.expression})::text",
             )
             for each, claim, role in trials

@@ -84,10 +84,8 @@ def read_owned_rows(
         Attempt(setup=visible.table.no_force, statement=_owned_rows_query(identities, visible))
         for identities, visible in asked
     ]
-    # Every role's question about one table and one identity is commonly the same.
-    unique = list(dict.fromkeys(attempts))
-    answered = dict(zip(unique, attempt_together(connection, unique), strict=True))
-    results = [answered[attempt].value or [None, 0] for attempt in attempts]
+    answered = attempt_together(connection, attempts)
+    results = [answer.value or [None, 0] for answer in answered]
     return [
         OwnedRows(
             rows=tuple((table_oid, ctid) for table_oid, ctid, _ in found or ()),

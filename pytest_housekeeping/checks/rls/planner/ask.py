@@ -18,21 +18,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from pytest_housekeeping.checks.rls.expressions.constants import Settings, read_part_values
-from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.expressions.constants import PartValues, read_part_values
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
-    ContextPart,
-    PartValue,
     disjuncts_of,
     parts_of,
 )
 from pytest_housekeeping.checks.rls.expressions.schema_usage import usage_grants
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.planner.condition import policy_condition
 from pytest_housekeeping.checks.rls.planner.question import Asked, PlannerQuestion, as_asked
-from pytest_housekeeping.checks.rls.planner.tables_read import PartValues, TablesRead
-from pytest_housekeeping.checks.rls.tables import ProtectedTable
-from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
+from pytest_housekeeping.checks.rls.planner.tables_read import TablesRead
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_unique
 from pytest_housekeeping.postgres.connection import Connection
 
 _ROUNDS = 3
@@ -63,14 +60,8 @@ class PlannerProof:
     setup: str = ""
 
 
-def ask_planner(
-    connection: Connection,
-    context_only: ContextOnly,
-    known: Sequence[ProtectedTable],
-    questions: Sequence[PlannerQuestion],
-) -> list[PlannerProof]:
-    """Answer all questions, in a few round trips; one proof for each, in their order. ``known`` are
-    all protected tables, as they stand now: policies may read them."""
+def ask_planner(ground: ProofGround, questions: Sequence[PlannerQuestion]) -> list[PlannerProof]:
+    """Answer all questions, in a few round trips; one proof for each, in their order."""
     conditions = [policy_condition(each.table, each.privileges, each.command) for each in questions]
     asked = list(as_asked(questions, conditions))
     # Many tables have the same policies: what is the same question is asked once.
@@ -83,15 +74,16 @@ def ask_planner(
                 source=key.source,
                 texts=(key.condition,),
             )
-    _grant_usage(connection, searches)
+    _grant_usage(ground.connection, searches)
     tables = TablesRead(
-        context_only=context_only, known={(each.schema, each.name): each for each in known}
+        context_only=ground.context_only,
+        known={(each.schema, each.name): each for each in ground.known},
     )
     for _ in range(_ROUNDS):
         pending = [each for each in searches.values() if each.texts and not each.reason]
         if not pending:
             break
-        _fold(connection, tables, pending)
+        _fold(ground.connection, tables, pending)
     proofs = {key: search.proof() for key, search in searches.items()}
     return [
         proofs[key]
@@ -148,8 +140,7 @@ def _grant_usage(connection: Connection, searches: Mapping[Asked, _Search]) -> N
 
 def _fold(connection: Connection, tables: TablesRead, searches: Sequence[_Search]) -> None:
     """Put the values in, ask the planner, and keep what it leaves for the next round."""
-    values: dict[tuple[str, Settings], dict[ContextPart, PartValue]] = {}
-    answered = read_part_values(
+    values = read_part_values(
         connection,
         tables.context_only,
         [
@@ -159,8 +150,6 @@ def _fold(connection: Connection, tables: TablesRead, searches: Sequence[_Search
             for text in (own, *tables.conditions(each.question.privileges.role, own))
         ],
     )
-    for (role, settings, part), value in answered.items():
-        values.setdefault((role, settings), {})[part] = value
     disjuncts: list[tuple[_Search, str, str]] = []
     for search in searches:
         texts, search.texts = search.texts, ()
@@ -238,6 +227,4 @@ def _explain(
         )
         for search, disjunct in disjuncts
     ]
-    unique = list(dict.fromkeys(attempts))
-    results = dict(zip(unique, attempt_all(connection, unique), strict=True))
-    return [results[attempt] for attempt in attempts]
+    return attempt_unique(connection, attempts)

@@ -13,6 +13,7 @@ from pytest_housekeeping.checks.rls.rows.constraint_values import (
     combinations_query,
     conditions_of,
     limited,
+    row_told,
     typed,
 )
 from pytest_housekeeping.checks.rls.rows.table_shape import ColumnShape, TableShape
@@ -60,10 +61,7 @@ def find_counterexamples(
     found = [""] * len(questions)
     for (number, columns), result in zip(tried, attempt_all(connection, attempts), strict=True):
         if not result.sqlstate and result.value:
-            found[number] = ", ".join(
-                f"{column.quoted} {'IS NULL' if value is None else f'= {value!r}'}"
-                for column, value in zip(columns, result.value[0], strict=True)
-            )
+            found[number] = row_told(columns, result.value[0])
     return found
 
 

@@ -6,9 +6,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.checks.rls.expressions.constants import Settings
-from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.names import functions_in, may_name
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerOutcome,
     PlannerProof,
@@ -58,15 +58,12 @@ class Exposure:
 
 
 def find_exposures(
-    connection: Connection,
-    context_only: ContextOnly,
-    known: Sequence[ProtectedTable],
+    ground: ProofGround,
     pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
     settings: Settings,
     state: str,
 ) -> list[Exposure]:
     """The exposure of each table to each role; ``state`` names the settings for the reader.
-    ``known`` are all protected tables.
 
     Pairs of which the planner is told the same are one question, unless it leaves it undecided:
     then a table's own constraints count.
@@ -78,7 +75,7 @@ def find_exposures(
 
     def ask(places: Sequence[int]) -> frozenset[int]:
         chosen = [pairs[place] for place in places]
-        asked = _exposures(connection, context_only, known, chosen, settings, state)
+        asked = _exposures(ground, chosen, settings, state)
         found.update(zip(places, asked.each, strict=True))
         return frozenset(places[number] for number in asked.undecided)
 
@@ -118,9 +115,7 @@ class _Asked:
 
 
 def _exposures(
-    connection: Connection,
-    context_only: ContextOnly,
-    known: Sequence[ProtectedTable],
+    ground: ProofGround,
     pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
     settings: Settings,
     state: str,
@@ -141,16 +136,16 @@ def _exposures(
         if not (command == "SELECT" and table.is_public)
     ]
     asked = [question for _, question in questions]
-    proofs = ask_planner(connection, context_only, known, asked)
+    proofs = ask_planner(ground, asked)
     undecided = frozenset(
         number
         for (number, _), proof in zip(questions, proofs, strict=True)
         if proof.outcome is PlannerOutcome.UNDECIDED
     )
-    for place in closed_by_constraints(connection, context_only, asked, proofs):
+    for place in closed_by_constraints(ground.connection, ground.context_only, asked, proofs):
         closed = PlannerOutcome.CLOSED
         proofs[place] = replace(proofs[place], outcome=closed, left="")
-    counterexamples = _counterexamples(connection, asked, proofs)
+    counterexamples = _counterexamples(ground.connection, asked, proofs)
     exposures = [Exposure() for _ in pairs]
     for (number, question), proof, counterexample in zip(
         questions, proofs, counterexamples, strict=True

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.checks.rls.expressions.called import reads_tables
-from pytest_housekeeping.checks.rls.expressions.constants import Settings, read_part_values
+from pytest_housekeeping.checks.rls.expressions.constants import read_part_values
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.never_true import Ground
 from pytest_housekeeping.checks.rls.expressions.readable import (
@@ -27,6 +27,7 @@ from pytest_housekeeping.checks.rls.expressions.rewrite import (
     disjuncts_of,
 )
 from pytest_housekeeping.checks.rls.expressions.schema_usage import usage_grants
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.planner.condition import NEW_ROW, WRITES, policy_condition
@@ -43,6 +44,7 @@ from pytest_housekeeping.checks.rls.rows.constraint_values import (
     combinations_query,
     conditions_of,
     limited,
+    row_told,
     typed,
 )
 from pytest_housekeeping.checks.rls.rows.near_values import near_values
@@ -74,18 +76,16 @@ class NearRow:
 
 
 def find_near_rows(
-    connection: Connection,
-    context_only: ContextOnly,
-    context: Sequence[Claim],
-    asked: Sequence[tuple[ProtectedTable, RolePrivileges, TableIdentities]],
+    ground: ProofGround, asked: Sequence[tuple[ProtectedTable, RolePrivileges, TableIdentities]]
 ) -> list[tuple[NearRow, ...]]:
     """For each role and table what it reaches, or hands over, of rows that are not its own."""
     cases = [
         each
         for number, (table, privileges, identities) in enumerate(asked)
-        for each in near_cases(number, context, table, privileges, identities)
+        for each in near_cases(number, ground.context, table, privileges, identities)
     ]
-    inexact = list(_inexact(connection, context_only, _with_usage(connection, cases)))
+    connection = ground.connection
+    inexact = list(_inexact(connection, ground.context_only, _with_usage(connection, cases)))
     found: list[tuple[NearRow, ...]] = [()] * len(asked)
     if not inexact:
         return found
@@ -120,14 +120,11 @@ def _inexact(
 ) -> Iterator[NearCase]:
     """The cases in which some alternative does not compare every identity for just its value, with
     these alternatives as their condition. What reads tables is left to the rows in them."""
-    answered = read_part_values(
+    values = read_part_values(
         connection,
         context_only,
         [(*each.session, each.setup, each.condition) for each in cases],
     )
-    values: dict[tuple[str, Settings], dict[ContextPart, PartValue]] = {}
-    for (role, settings, part), value in answered.items():
-        values.setdefault((role, settings), {})[part] = value
     left: dict[Hashable, str] = {}
     for case in cases:
         exact = frozenset(column.name for column in case.table.columns if column.exact)
@@ -194,14 +191,7 @@ def _passing(
     )
     for (case, columns, _), result in zip(tried, results, strict=True):
         if not result.sqlstate and result.value:
-            row = zip(columns, result.value[0], strict=True)
-            yield (
-                case,
-                ", ".join(
-                    f"{column.quoted} {'IS NULL' if value is None else f'= {value!r}'}"
-                    for column, value in row
-                ),
-            )
+            yield case, row_told(columns, result.value[0])
 
 
 def _search(case: NearCase, shape: TableShape) -> tuple[list[ColumnShape], str]:

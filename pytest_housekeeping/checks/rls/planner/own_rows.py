@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities, describe
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.planner.ask import (
@@ -21,15 +21,10 @@ from pytest_housekeeping.checks.rls.planner.condition import NEW_ROW
 from pytest_housekeeping.checks.rls.planner.question import PlannerQuestion
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
-from pytest_housekeeping.postgres.connection import Connection
 
 
 def prove_own_rows(
-    connection: Connection,
-    context_only: ContextOnly,
-    context: Sequence[Claim],
-    known: Sequence[ProtectedTable],
-    asked: Sequence[tuple[ProtectedTable, RolePrivileges, TableIdentities]],
+    ground: ProofGround, asked: Sequence[tuple[ProtectedTable, RolePrivileges, TableIdentities]]
 ) -> list[str]:
     """For each: the evidence that no row of others passes for any command; '' without a proof.
 
@@ -40,11 +35,9 @@ def prove_own_rows(
     questions = [
         (number, is_control, question)
         for number, each in enumerate(asked)
-        for is_control, question in _questions(context, *each)
+        for is_control, question in _questions(ground.context, *each)
     ]
-    proofs = ask_planner(
-        connection, context_only, known, [question for _, _, question in questions]
-    )
+    proofs = ask_planner(ground, [question for _, _, question in questions])
     foreign_closed: dict[int, list[bool]] = {number: [] for number in range(len(asked))}
     own_may_pass: dict[int, list[bool]] = {number: [] for number in range(len(asked))}
     for (number, is_control, _), proof in zip(questions, proofs, strict=True):

@@ -10,20 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pytest_housekeeping.checks.rls.expressions.constants import Settings
+from pytest_housekeeping.checks.rls.expressions.constants import PartValues, Settings
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.names import own_columns_in, tables_in
 from pytest_housekeeping.checks.rls.expressions.never_true import Ground
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
-    ContextPart,
-    PartValue,
     disjuncts_of,
 )
 from pytest_housekeeping.checks.rls.planner.condition import policy_condition
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
-
-PartValues = Mapping[tuple[str, Settings], Mapping[ContextPart, PartValue]]
 
 
 @dataclass(kw_only=True)

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
 from pytest_housekeeping.checks.rls.findings import FindingCollector
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.identities.identities import (
     TableIdentities,
     describe,
@@ -55,7 +55,6 @@ from pytest_housekeeping.checks.rls.tables import (
     RolePrivileges,
     read_locked_tables,
 )
-from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -69,14 +68,9 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
     A table for which that control is missing is undecided, which is an error. Raises RuleBroken
     when a role cannot be acted as.
     """
-    tables = request.chosen(known := request.tables(connection))
-    proof = _IsolationProof(
-        connection=connection,
-        context=request.contract.identity,
-        known=known,
-        context_only=read_context_only(connection),
-        collector=request.collector(),
-    )
+    ground = request.ground(connection)
+    tables = request.chosen(ground.known)
+    proof = _IsolationProof(ground=ground, collector=request.collector())
     try_without_privilege(connection, proof.collector, tables)
     tell_what_is_public(proof.collector, tables)
     # Data and made-up rows are read past the policies, which locks a table where they are forced.
@@ -84,9 +78,10 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
         left = proof.try_planner_where_not_locked(unproved_of(tables))
         proof.collect_undecided(proof.try_made_up_rows(left, data_too=True))
     else:
-        alike = find_alike(connection, proof.context_only, known, tables)
+        alike = find_alike(ground, tables)
         # No policy or key leads to the others, and for whom one acts the first ones say as well.
-        firsts = replace(proof, known=[table for table in known if table not in alike.apart])
+        without = [table for table in ground.known if table not in alike.apart]
+        firsts = replace(proof, ground=replace(ground, known=without))
         firsts.try_rows([table for table in tables if table not in alike.firsts])
         others = alike.firsts.items()
         proof.try_rows([table for table, first in others if not proof.shown(table, first)])
@@ -97,13 +92,10 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
 @dataclass(frozen=True, kw_only=True)
 class _IsolationProof:
     """The ways to prove isolation. Each takes what is unproved, collects what it finds, and returns
-    what is still unproved; ``known`` are all protected tables. ``by_policies`` says of a table and
-    a role whether all was in vain, and nothing but policies has seen to that."""
+    what is still unproved. ``by_policies`` says of a table and a role whether all was in vain, and
+    nothing but policies has seen to that."""
 
-    connection: Connection
-    context: Sequence[Claim]
-    context_only: ContextOnly
-    known: Sequence[ProtectedTable]
+    ground: ProofGround
     collector: FindingCollector
     by_policies: dict[tuple[str, str], bool] = field(default_factory=dict)
 
@@ -125,14 +117,12 @@ class _IsolationProof:
 
     def try_planner_where_not_locked(self, asked: Sequence[Unproved]) -> list[Unproved]:
         """The planner's proof needs no lock, so other sessions may be at work on these tables."""
-        locked = read_locked_tables(self.connection)
+        locked = read_locked_tables(self.ground.connection)
         free = [each for each in asked if each.table.object not in locked]
         chosen = tuple(dict.fromkeys(each.table for each in free))
         if not chosen:
             return list(asked)
-        made_up = make_up_identities(
-            self.connection, self.context, self.known, chosen, self.context_only.functions
-        )
+        made_up = make_up_identities(self.ground, chosen)
         proved = self._proved_by_planner(free, made_up.by_table)
         return [each for each in asked if each not in proved]
 
@@ -140,10 +130,7 @@ class _IsolationProof:
         """With the identities and rows that the tables hold."""
         if not asked:
             return []
-        found = find_identities(
-            self.connection, self.context, self.known, self.context_only.functions
-        )
-        return self._try(asked, found, None)
+        return self._try(asked, find_identities(self.ground), None)
 
     def try_made_up_rows(self, asked: Sequence[Unproved], *, data_too: bool) -> list[Unproved]:
         """With rows made up for two identities, then with the data if asked to, and at last by the
@@ -151,8 +138,7 @@ class _IsolationProof:
         if not asked:
             return []
         chosen = tuple(dict.fromkeys(each.table for each in asked))
-        functions = self.context_only.functions
-        with canaries(self.connection, self.context, self.known, chosen, functions) as made_up:
+        with canaries(self.ground, chosen) as made_up:
             left = self._try(asked, made_up.identities, made_up)
         if data_too:
             left = self.try_data(left)
@@ -165,26 +151,21 @@ class _IsolationProof:
 
     def try_joining(self, tables: Sequence[ProtectedTable]) -> None:
         """With rows of the tables by which others tell who may see what."""
-        for table, role, text in find_joining(
-            self.connection, self.context_only, self.context, self.known, tables
-        ):
+        for table, role, text in find_joining(self.ground, tables):
             self.collector.add_leak(table, role, text)
 
     def collect_undecided(self, left: Sequence[Unproved]) -> None:
         for each in left:
             reason = f"{each.privileges.role}: {each.reason}"
             reason += f"; no row was made up: {each.no_row}" if each.no_row else ""
-            where = where_in_json(self.context_only.functions, self.context, each.table)
+            where = where_in_json(self.ground.functions, self.ground.context, each.table)
             self.collector.add_undecided(each.table, reason, where or _FIX_UNDECIDED)
 
     def _proved_by_planner(
         self, asked: Sequence[Unproved], identities: Mapping[str, TableIdentities]
     ) -> set[Unproved]:
         proofs = prove_own_rows(
-            self.connection,
-            self.context_only,
-            self.context,
-            self.known,
+            self.ground,
             [(each.table, each.privileges, identities[each.table.object]) for each in asked],
         )
         proved = {each: proof for each, proof in zip(asked, proofs, strict=True) if proof}
@@ -199,6 +180,7 @@ class _IsolationProof:
         made_up: Canaries | None,
     ) -> list[Unproved]:
         """Try two identities against each other for each role; what has no two is returned."""
+        connection, context = self.ground.connection, self.ground.context
         candidates = [
             VisibleRows(table=each.table, privileges=each.privileges, identity=identity)
             for each in asked
@@ -207,7 +189,7 @@ class _IsolationProof:
             for identity in identities[each.table.object].candidates
         ]
         rows_by_identity: dict[tuple[str, str], list[VisibleRows]] = {}
-        for visible in read_visible_rows(self.connection, self.context, candidates):
+        for visible in read_visible_rows(connection, context, candidates):
             key = (visible.table.object, visible.privileges.role)
             rows_by_identity.setdefault(key, []).append(visible)
         pairs: list[IdentityPair] = []
@@ -219,14 +201,11 @@ class _IsolationProof:
                 left.append(replace(each, reason=each.reason or chosen))
             else:
                 pairs += chosen
-        results = try_isolation(self.connection, self.context, pairs)
+        results = try_isolation(connection, context, pairs)
         for pair, result in zip(pairs, results, strict=True):
             self._judge(pair, result, "rows made up: " if made_up else "")
-        judge_copies(self.connection, self.context, self.collector, pairs)
-        functions = self.context_only.functions
-        judge_own_changes(
-            self.connection, self.context, functions, self.known, self.collector, identities, pairs
-        )
+        judge_copies(connection, context, self.collector, pairs)
+        judge_own_changes(self.ground, self.collector, identities, pairs)
         reached = self._judge_near_rows(
             [(each.table, each.privileges, identities[each.table.object]) for each in asked]
         )
@@ -288,7 +267,7 @@ class _IsolationProof:
     ) -> set[tuple[ProtectedTable, RolePrivileges]]:
         """Also where nobody sees a row of its own: what passes is reached all the same. Returns
         where there is any."""
-        found = find_near_rows(self.connection, self.context_only, self.context, asked)
+        found = find_near_rows(self.ground, asked)
         for (table, privileges, _), rows in zip(asked, found, strict=True):
             for row in rows:
                 text = f"{privileges.role} acting for {describe(row.identity)} {row.does}"

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field, fields, replace
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.expressions.called import reads_tables
-from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.expressions.called import Functions, reads_tables
 from pytest_housekeeping.checks.rls.expressions.names import may_name
 from pytest_housekeeping.checks.rls.expressions.policies import read_policies
 from pytest_housekeeping.checks.rls.expressions.readable import (
     UnreadableExpression,
     parse_expression,
 )
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.pages import tables_without_pages
 from pytest_housekeeping.checks.rls.proofs.alike_pairs import SYSTEM_COLUMNS
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
@@ -82,25 +82,22 @@ class _Demands:
     referred: bool
 
 
-def find_alike(
-    connection: Connection,
-    context_only: ContextOnly,
-    known: Sequence[ProtectedTable],
-    tables: Sequence[ProtectedTable],
-) -> AlikeTables:
-    """Those among the tables; ``known`` are all that are protected."""
+def find_alike(ground: ProofGround, tables: Sequence[ProtectedTable]) -> AlikeTables:
+    """Those among the tables."""
     if len(tables) < 2:
         return AlikeTables(firsts={}, apart=frozenset())
-    readings = {table: read_policies(table, context_only.functions) for table in known}
+    readings = {table: read_policies(table, ground.functions) for table in ground.known}
     read = {relation for reading in readings.values() for relation in reading.relations}
-    candidates = tables_without_pages(connection) - read
-    looks_further = _Looks(context_only)
+    candidates = tables_without_pages(ground.connection) - read
+    looks_further = _Looks(ground.functions)
     groups: dict[Hashable, list[ProtectedTable]] = {}
     for table in tables:
         if (table.schema, table.name) in candidates and not looks_further.of(table):
             groups.setdefault(_form(table), []).append(table)
     several = {form: group for form, group in groups.items() if len(group) > 1}
-    demands = _read_demands(connection, [table for group in several.values() for table in group])
+    demands = _read_demands(
+        ground.connection, [table for group in several.values() for table in group]
+    )
     alike: dict[ProtectedTable, ProtectedTable] = {}
     for group in several.values():
         firsts: dict[Hashable, ProtectedTable] = {}
@@ -121,7 +118,7 @@ def find_alike(
 class _Looks:
     """Remembers of each expression whether it reads tables, or may."""
 
-    context_only: ContextOnly
+    functions: Functions
     reads: dict[str, bool] = field(default_factory=dict)
 
     def of(self, table: ProtectedTable) -> bool:
@@ -138,7 +135,7 @@ class _Looks:
         if text not in self.reads:
             try:
                 tree = parse_expression(text)
-                self.reads[text] = reads_tables(tree, self.context_only.functions)
+                self.reads[text] = reads_tables(tree, self.functions)
             except UnreadableExpression:
                 self.reads[text] = True
         return self.reads[text]

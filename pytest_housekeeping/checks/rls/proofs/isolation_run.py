@@ -19,7 +19,7 @@ from pytest_housekeeping.checks.rls.proofs.isolation_attempts import (
     measured,
 )
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
-from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_unique
 from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -124,8 +124,7 @@ def _try_all(connection: Connection, context: Sequence[Claim], trials: Sequence[
 
 def _answered(connection: Connection, attempts: Sequence[Attempt]) -> dict[Attempt, AttemptResult]:
     """What each has met. What acts for nobody is the same for both identities of a pair."""
-    unique = list(dict.fromkeys(attempts))
-    return dict(zip(unique, attempt_all(connection, unique), strict=True))
+    return dict(zip(attempts, attempt_unique(connection, attempts), strict=True))
 
 
 def _turns(

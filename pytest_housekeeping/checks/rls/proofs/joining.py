@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.policies import read_policies
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.rows.canary import Canaries, canaries
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.declarations.identity import Claim, settings_of
-from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import in_quotes
 
 # The columns of a table that policies of others compare with their own.
@@ -26,15 +25,11 @@ _Linked = Mapping[str, frozenset[str]]
 
 
 def find_joining(
-    connection: Connection,
-    context_only: ContextOnly,
-    context: Sequence[Claim],
-    known: Sequence[ProtectedTable],
-    tables: Sequence[ProtectedTable],
+    ground: ProofGround, tables: Sequence[ProtectedTable]
 ) -> list[tuple[ProtectedTable, str, str]]:
     """What roles can do to become members of what is another's: the table, the role, and in
     words."""
-    linked = _linked(context_only, known)
+    linked = _linked(ground)
     asked = [
         table
         for table in tables
@@ -42,16 +37,16 @@ def find_joining(
     ]
     if not asked:
         return []
-    with canaries(connection, context, known, asked, context_only.functions) as made_up:
+    with canaries(ground, asked) as made_up:
         tried = [
             (table, words, attempt)
             for table in asked
             for privileges in table.privileges
             for words, attempt in _attempts(
-                context, table, privileges, linked[table.object], made_up
+                ground.context, table, privileges, linked[table.object], made_up
             )
         ]
-        results = attempt_all(connection, [attempt for _, _, attempt in tried])
+        results = attempt_all(ground.connection, [attempt for _, _, attempt in tried])
     return [
         (table, attempt.role, words)
         for (table, words, attempt), result in zip(tried, results, strict=True)
@@ -59,11 +54,11 @@ def find_joining(
     ]
 
 
-def _linked(context_only: ContextOnly, known: Sequence[ProtectedTable]) -> _Linked:
-    objects = {(table.schema, table.name): table.object for table in known}
+def _linked(ground: ProofGround) -> _Linked:
+    objects = {(table.schema, table.name): table.object for table in ground.known}
     found: dict[str, set[str]] = {}
-    for table in known:
-        for link in read_policies(table, context_only.functions).links:
+    for table in ground.known:
+        for link in read_policies(table, ground.functions).links:
             for relation, column in (link.one, link.other):
                 if relation in objects and objects[relation] != table.object:
                     found.setdefault(objects[relation], set()).add(column)

@@ -10,23 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_housekeeping.checks.rls.expressions.constants import Settings
-from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.findings import read_any_row
-from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.proofs.unset_setting import settings_never_set
 from pytest_housekeeping.checks.rls.rows.canary import canaries
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import AttemptResult
-from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.checks.rules.scope import RuleScope
 
 Pair = tuple[ProtectedTable, RolePrivileges]
 
 
 def read_made_up_rows(
-    connection: Connection,
-    request: ProofRequest,
-    context_only: ContextOnly,
-    known: Sequence[ProtectedTable],
+    ground: ProofGround,
+    scope: RuleScope,
     pairs: Sequence[Pair],
     states: Sequence[tuple[str, Settings]],
 ) -> dict[tuple[str, str], list[tuple[str, AttemptResult]]]:
@@ -36,12 +33,12 @@ def read_made_up_rows(
     if not pairs:
         return {}
     chosen = tuple(dict.fromkeys(table for table, _ in pairs))
-    functions = context_only.functions
+    connection = ground.connection
     found: dict[tuple[str, str], list[tuple[str, AttemptResult]]] = {}
     context = [name for name, _ in states[0][1]]
-    with canaries(connection, request.contract.identity, known, chosen, functions) as made_up:
+    with canaries(ground, chosen) as made_up:
         told = [pair for pair in pairs if pair[0].object not in made_up.reasons]
-        with settings_never_set(connection, context, request.scope):
+        with settings_never_set(connection, context, scope):
             answers = [("absent", read_any_row(connection, told, ()))]
         answers += [(state, read_any_row(connection, told, values)) for state, values in states]
         for state, results in answers:

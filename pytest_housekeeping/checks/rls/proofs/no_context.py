@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 
 from pytest_housekeeping.checks.rls.expressions.constants import Settings
-from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
+from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.names import settings_in
 from pytest_housekeeping.checks.rls.findings import FindingCollector, read_any_row
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.pages import tables_without_pages
 from pytest_housekeeping.checks.rls.planner.exposure import Exposure, find_exposures
 from pytest_housekeeping.checks.rls.proofs.made_up_reads import read_made_up_rows
@@ -85,23 +86,20 @@ def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
     as a role.
     """
     scope = request.scope
-    known = request.tables(connection)
-    tables = request.chosen(known)
+    ground = request.ground(connection)
+    tables = request.chosen(ground.known)
     collector = request.collector()
     pairs = [(table, privileges) for table in tables for privileges in table.privileges]
-    context_only = read_context_only(connection)
-    states = _states(request, tables, context_only)
+    states = _states(request, tables, ground.context_only)
     context = [name for name, _ in states[0][1]]
     with settings_never_set(connection, context, scope) as rewriting:
         # Policies that have been rewritten: their new texts are what the planner is asked about.
-        read = read_tables(connection, scope) if rewriting.any else known
+        read = read_tables(connection, scope) if rewriting.any else ground.known
         now = {table.object: table for table in read}
         rewritten = [(now[table.object], privileges) for table, privileges in pairs]
-        absent = _observe(connection, context_only, tuple(now.values()), rewritten, (), "absent")
-    seen = [
-        _observe(connection, context_only, known, pairs, settings, state)
-        for state, settings in states
-    ]
+        meanwhile = replace(ground, known=tuple(now.values()))
+        absent = _observe(meanwhile, rewritten, (), "absent")
+    seen = [_observe(ground, pairs, settings, state) for state, settings in states]
     observed = [absent, *seen]
     readable = _readable_tables(
         connection, scope, tables, pairs, [each for state in observed for each in state]
@@ -117,7 +115,7 @@ def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
         for (table, privileges), *observations in zip(pairs, *observed, strict=True)
     ]
     rows_decide = [(each.table, each.privileges) for each in cases if each.only_rows_decide]
-    made_up = read_made_up_rows(connection, request, context_only, known, rows_decide, states)
+    made_up = read_made_up_rows(ground, scope, rows_decide, states)
     for case in cases:
         seen_there = made_up.get((case.table.object, case.privileges.role))
         _judge(collector, replace(case, made_up=tuple(seen_there)) if seen_there else case)
@@ -139,15 +137,13 @@ def _states(
 
 
 def _observe(
-    connection: Connection,
-    context_only: ContextOnly,
-    known: Sequence[ProtectedTable],
+    ground: ProofGround,
     pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
     settings: Settings,
     state: str,
 ) -> list[_Observation]:
-    results = read_any_row(connection, pairs, settings)
-    exposures = find_exposures(connection, context_only, known, pairs, settings, state)
+    results = read_any_row(ground.connection, pairs, settings)
+    exposures = find_exposures(ground, pairs, settings, state)
     return [
         _Observation(state=state, result=result, exposure=exposure)
         for result, exposure in zip(results, exposures, strict=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.checks.rls.expressions.called import Functions
 from pytest_housekeeping.checks.rls.expressions.policies import read_policies
 from pytest_housekeeping.checks.rls.findings import FindingCollector
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities, describe
 from pytest_housekeeping.checks.rls.identities.visible_rows import (
     OwnedRows,
@@ -33,9 +34,8 @@ from pytest_housekeeping.checks.rls.proofs.isolation_attempts import (
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
 from pytest_housekeeping.checks.rls.proofs.own_change_values import values_there, values_wanted
 from pytest_housekeeping.checks.rls.tables import Column, ProtectedTable, RolePrivileges
-from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_unique
 from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
-from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import quoted
 
 
@@ -80,10 +80,7 @@ class _Change:
 
 
 def judge_own_changes(
-    connection: Connection,
-    context: Sequence[Claim],
-    functions: Functions,
-    known: Sequence[ProtectedTable],
+    ground: ProofGround,
     collector: FindingCollector,
     identities: Mapping[str, TableIdentities],
     pairs: Sequence[IdentityPair],
@@ -93,10 +90,11 @@ def judge_own_changes(
     open_already = collector.leaking
     changes = [
         each
-        for each in _changes(connection, context, functions, known, identities, pairs)
+        for each in _changes(ground, identities, pairs)
         if each.table.object not in open_already and each.pair.table.object not in open_already
     ]
-    alone = _answered(connection, [_attempt(context, each, each.statement) for each in changes])
+    connection, context = ground.connection, ground.context
+    alone = attempt_unique(connection, [_attempt(context, each) for each in changes])
     asked = [
         (change, does, attempt)
         for change, result in zip(changes, alone, strict=True)
@@ -104,18 +102,11 @@ def judge_own_changes(
         for does, attempt in _reaching(context, change)
     ]
     before = [replace(attempt, statement="SELECT 1") for _, _, attempt in asked]
-    answers = _answered(connection, before)
-    after = _answered(connection, [attempt for _, _, attempt in asked])
+    answers = attempt_unique(connection, before)
+    after = attempt_unique(connection, [attempt for _, _, attempt in asked])
     for (change, does, _), first, then in zip(asked, answers, after, strict=True):
         if _reached(then) and not _reached(first):
             _tell(collector, change, does)
-
-
-def _answered(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptResult]:
-    """What each has met; one that is asked for several tables is tried once."""
-    unique = list(dict.fromkeys(attempts))
-    answers = dict(zip(unique, attempt_all(connection, unique), strict=True))
-    return [answers[attempt] for attempt in attempts]
 
 
 def _reached(result: AttemptResult) -> bool:
@@ -124,14 +115,10 @@ def _reached(result: AttemptResult) -> bool:
 
 
 def _changes(
-    connection: Connection,
-    context: Sequence[Claim],
-    functions: Functions,
-    known: Sequence[ProtectedTable],
-    identities: Mapping[str, TableIdentities],
-    pairs: Sequence[IdentityPair],
+    ground: ProofGround, identities: Mapping[str, TableIdentities], pairs: Sequence[IdentityPair]
 ) -> Iterator[_Change]:
-    found = list(_columns_looked_into(functions, known, pairs))
+    connection, functions = ground.connection, ground.functions
+    found = list(_columns_looked_into(functions, ground.known, pairs))
     if not found:
         return
     rows = read_owned_rows(connection, [(pair.identities, pair.other) for pair, *_ in found])
@@ -147,7 +134,7 @@ def _changes(
             value=None,
             identity=_of_both(pair, identities.get(table.object)),
         )
-        mine = _own_row(connection, context, change, replace(pair.identities, identity_columns=()))
+        mine = _own_row(ground, change, replace(pair.identities, identity_columns=()))
         for value in (*values, *values_wanted(pair, functions, table, column, others)):
             if column.updatable and column.name in privileges.update:
                 yield replace(change, value=value)
@@ -155,16 +142,14 @@ def _changes(
                 yield replace(change, value=value, mine=mine)
 
 
-def _own_row(
-    connection: Connection, context: Sequence[Claim], change: _Change, there: TableIdentities
-) -> OwnedRows | None:
+def _own_row(ground: ProofGround, change: _Change, there: TableIdentities) -> OwnedRows | None:
     """A row that the identity sees in the table looked into, where the role may write such a one
     itself."""
     if not change.column.writable or change.column.name not in change.privileges.insert:
         return None
     asked = VisibleRows(table=change.table, privileges=change.privileges, identity=change.identity)
-    (seen,) = read_visible_rows(connection, context, [asked])
-    return read_owned_rows(connection, [(there, replace(seen, rows=seen.rows[:1]))])[0]
+    (seen,) = read_visible_rows(ground.connection, ground.context, [asked])
+    return read_owned_rows(ground.connection, [(there, replace(seen, rows=seen.rows[:1]))])[0]
 
 
 def _columns_looked_into(
@@ -217,7 +202,7 @@ def _reaching(context: Sequence[Claim], change: _Change) -> Iterator[tuple[str, 
         return
     where = f"{rows_condition(change.others.rows)} AND {table.hidden or 'true'}"
     count = "SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM"
-    attempt = _attempt(context, change, change.statement)
+    attempt = _attempt(context, change)
     if privileges.may_read and not table.is_public:
         setup = change.setup + grant_select(table, privileges)
         yield "sees", replace(attempt, setup=setup, later=f"{count} {table.object} WHERE {where}")
@@ -233,11 +218,11 @@ def _reaching(context: Sequence[Claim], change: _Change) -> Iterator[tuple[str, 
         yield does, replace(attempt, setup=setup, later=later)
 
 
-def _attempt(context: Sequence[Claim], change: _Change, statement: str) -> Attempt:
+def _attempt(context: Sequence[Claim], change: _Change) -> Attempt:
     return Attempt(
         role=change.privileges.role,
         settings=settings_of(context, change.identity),
-        statement=statement,
+        statement=change.statement,
         setup=change.setup,
         query=False,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
 from pytest_housekeeping.checks.rls.findings import FindingCollector
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, read_tables
 from pytest_housekeeping.checks.rules.scope import RuleScope
 from pytest_housekeeping.declarations.rls import RlsContract
@@ -25,6 +27,15 @@ class ProofRequest:
     only: str = ""
     without: frozenset[str] = frozenset()
     known: Callable[[], Sequence[ProtectedTable]] | None = None
+
+    def ground(self, connection: Connection) -> ProofGround:
+        """What a proof by doing stands on."""
+        return ProofGround(
+            connection=connection,
+            context=self.contract.identity,
+            known=self.tables(connection),
+            context_only=read_context_only(connection),
+        )
 
     def tables(self, connection: Connection) -> Sequence[ProtectedTable]:
         """All protected tables, as the schema still is."""

@@ -23,7 +23,7 @@ from typing import Any
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.expressions.called import Functions
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow
@@ -31,8 +31,8 @@ from pytest_housekeeping.checks.rls.rows.made_up_identities import make_up_ident
 from pytest_housekeeping.checks.rls.rows.row_maker import MadeUpRow, RowMaker
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import run_block
-from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
-from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.declarations.identity import Identity, settings_of
+from pytest_housekeeping.postgres.connection import rolled_back
 from pytest_housekeeping.sql.identifiers import in_quotes
 
 
@@ -48,17 +48,11 @@ class Canaries:
 
 
 @contextmanager
-def canaries(
-    connection: Connection,
-    context: Sequence[Claim],
-    known: Sequence[ProtectedTable],
-    chosen: Sequence[ProtectedTable],
-    functions: Functions,
-) -> Iterator[Canaries]:
+def canaries(ground: ProofGround, chosen: Sequence[ProtectedTable]) -> Iterator[Canaries]:
     """Inside, each chosen table holds a row for each of two made-up identities, where possible."""
-    made_up = make_up_identities(connection, context, known, chosen, functions)
+    made_up = make_up_identities(ground, chosen)
     maker = RowMaker(
-        connection=connection,
+        connection=ground.connection,
         shapes=made_up.shapes,
         carried=made_up.carried,
         joins=made_up.joins,
@@ -73,8 +67,8 @@ def canaries(
                 maker.make(table.object, who)
         except NoRow as error:
             reasons[table.object] = str(error)
-    with rolled_back(connection):
-        refused = _insert(connection, context, known, maker.rows, made_up.settings)
+    with rolled_back(ground.connection):
+        refused = _insert(ground, maker.rows, made_up.settings)
         for (name, _), reason in refused.items():
             reasons.setdefault(name, f"the row was not taken in: {reason}")
         yield Canaries(
@@ -86,19 +80,16 @@ def canaries(
 
 
 def _insert(
-    connection: Connection,
-    context: Sequence[Claim],
-    known: Sequence[ProtectedTable],
-    rows: Sequence[MadeUpRow],
-    identities: Sequence[Identity],
+    ground: ProofGround, rows: Sequence[MadeUpRow], identities: Sequence[Identity]
 ) -> dict[tuple[str, int], str]:
     """Insert the rows. Returns why one could not be inserted, by its table and identity."""
     if not rows:
         return {}
-    tables = {table.object: table for table in known}
+    connection = ground.connection
+    tables = {table.object: table for table in ground.known}
     requests = [
         {
-            "settings": settings_of(context, identities[row.who]),
+            "settings": settings_of(ground.context, identities[row.who]),
             "roles": _inserting_roles(tables.get(row.shape.object), row),
             "before": row.shape.no_force,
             "after": row.shape.no_force.replace(" NO FORCE ", " FORCE "),

@@ -158,6 +158,14 @@ def _groups(shape: TableShape, columns: Iterable[str]) -> list[_Group]:
     ]
 
 
+def row_told(columns: Sequence[ColumnShape], values: Sequence[object]) -> str:
+    """A row that was found, as ``column = value``."""
+    return ", ".join(
+        f"{column.quoted} {'IS NULL' if value is None else f'= {value!r}'}"
+        for column, value in zip(columns, values, strict=True)
+    )
+
+
 def conditions_of(shape: TableShape) -> Iterator[tuple[str, tuple[str, ...]]]:
     """CHECK constraints of the table and of its domains, with the columns that they name."""
     for text in shape.checks:

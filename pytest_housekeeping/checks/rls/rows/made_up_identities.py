@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pytest_housekeeping.checks.rls.expressions.called import Functions
 from pytest_housekeeping.checks.rls.expressions.policies import read_policies
 from pytest_housekeeping.checks.rls.expressions.policy_reading import (
     ContextComparison,
     ContextConstant,
     PolicyReading,
 )
+from pytest_housekeeping.checks.rls.ground import ProofGround
 from pytest_housekeeping.checks.rls.identities.derived_values import (
     Derived,
     columns_in_parts,
@@ -55,31 +55,26 @@ class MadeUpIdentities:
     joins: Mapping[str, Sequence[ParentReference]]
 
 
-def make_up_identities(
-    connection: Connection,
-    context: Sequence[Claim],
-    known: Sequence[ProtectedTable],
-    chosen: Sequence[ProtectedTable],
-    functions: Functions,
-) -> MadeUpIdentities:
+def make_up_identities(ground: ProofGround, chosen: Sequence[ProtectedTable]) -> MadeUpIdentities:
     """Two values for every setting of the context that a policy compares with a column.
 
-    ``known`` are all protected tables, whose policies are read; ``chosen`` those to act on.
+    The policies of all protected tables are read; ``chosen`` are those to act on.
     """
-    readings = {table.object: read_policies(table, functions) for table in known}
+    connection, known = ground.connection, ground.known
+    readings = {table.object: read_policies(table, ground.functions) for table in known}
     compared = list(
         dict.fromkeys(item for reading in readings.values() for item in reading.comparisons)
     )
     shapes = _Shapes(_read_shapes(connection, compared, readings, chosen))
     values = _values(connection, compared, shapes)
     plain = [item for item in compared if not item.atom]
-    settings = match_settings(connection, context, known, plain, values)
+    settings = match_settings(ground, plain, values)
     given = _values_of_settings(plain, settings, values, shapes)
     parts = [item for item in compared if item.atom]
-    derived = find_derived(connection, context, known, parts, values, given)
+    derived = find_derived(ground, parts, values, given)
     for each in derived:
         given.setdefault(each.claim, each.pair)
-    constants = match_constants(connection, context, known, readings)
+    constants = match_constants(ground, readings)
     public = {table.object for table in known if table.public}
     wanted = asked_for(readings.values(), shapes.objects, public)
     carried = partial(_carried, plain, settings, given, shapes, derived, wanted)
