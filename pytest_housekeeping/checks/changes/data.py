@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from pytest_housekeeping.checks.changes.rule import ChangeRule, Harm, Hit
 from pytest_housekeeping.checks.changes.subject import Subject
@@ -14,19 +15,7 @@ _DECIDE = (
 )
 
 
-def _tables(subject: Subject) -> Iterator[Hit]:
-    yield from _gone(subject, "table", DROPPED, "is dropped with all its rows")
-
-
-def _columns(subject: Subject) -> Iterator[Hit]:
-    yield from _gone(subject, "column", DROPPED, "is dropped with all its values")
-
-
-def _emptied(subject: Subject) -> Iterator[Hit]:
-    yield from _gone(subject, "table", EMPTIED, "is emptied")
-
-
-def _gone(subject: Subject, kind: str, how: str, said: str) -> Iterator[Hit]:
+def _gone(kind: str, how: str, said: str, subject: Subject) -> Iterator[Hit]:
     for each in subject.facts.destroyed:
         if (each.kind, each.how) == (kind, how):
             yield Hit(
@@ -48,7 +37,7 @@ RULES = (
         page="https://www.postgresql.org/docs/16/sql-droptable.html",
         bad=("DROP TABLE shop.customer;",),
         good=("CREATE TABLE shop.draft (id bigint);\nDROP TABLE shop.draft;",),
-        judge=_tables,
+        judge=partial(_gone, "table", DROPPED, "is dropped with all its rows"),
         of_partition=True,
         known_as=(
             "squawk: ban-drop-table",
@@ -71,7 +60,7 @@ RULES = (
                 "ALTER TABLE shop.customer DROP COLUMN draft;"
             ),
         ),
-        judge=_columns,
+        judge=partial(_gone, "column", DROPPED, "is dropped with all its values"),
         of_partition=True,
         known_as=("squawk: ban-drop-column", "strong_migrations: removing a column"),
     ),
@@ -85,7 +74,7 @@ RULES = (
         page="https://www.postgresql.org/docs/16/sql-truncate.html",
         bad=("TRUNCATE shop.customer;",),
         good=("DELETE FROM shop.customer WHERE id = 7;",),
-        judge=_emptied,
+        judge=partial(_gone, "table", EMPTIED, "is emptied"),
         of_partition=True,
         known_as=("squawk: ban-truncate-cascade",),
     ),

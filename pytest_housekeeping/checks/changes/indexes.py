@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from pytest_housekeeping.checks.changes.rule import ChangeRule, Harm, Hit
 from pytest_housekeeping.checks.changes.subject import (
@@ -47,10 +48,6 @@ def _of(form: str, subject: Subject) -> Iterator[Hit]:
 def _unique(subject: Subject) -> Iterator[Hit]:
     yield from _of("UNIQUE", subject)
     yield from _of("PRIMARY KEY", subject)
-
-
-def _exclusion(subject: Subject) -> Iterator[Hit]:
-    yield from _of("EXCLUDE", subject)
 
 
 def _rebuilt(subject: Subject) -> Iterator[Hit]:
@@ -170,7 +167,7 @@ RULES = (
                 "    during tsrange, CONSTRAINT apart EXCLUDE USING gist (during WITH &&)\n);"
             ),
         ),
-        judge=_exclusion,
+        judge=partial(_of, "EXCLUDE"),
         known_as=("eugene: E8", "strong_migrations: adding an exclusion constraint"),
     ),
     ChangeRule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from pytest_housekeeping.checks.changes.rule import ChangeRule, Harm, Hit
 from pytest_housekeeping.checks.changes.subject import Subject, line, table_of
@@ -24,14 +25,6 @@ def _renamed(kind: str, subject: Subject) -> Iterator[Hit]:
                 step=subject.step_of(relation),
                 values={"now": each.after},
             )
-
-
-def _tables_renamed(subject: Subject) -> Iterator[Hit]:
-    yield from _renamed("table", subject)
-
-
-def _columns_renamed(subject: Subject) -> Iterator[Hit]:
-    yield from _renamed("column", subject)
 
 
 def _labels(subject: Subject) -> Iterator[Hit]:
@@ -85,7 +78,7 @@ RULES = (
         page=_ALTER_PAGE,
         bad=("ALTER TABLE shop.customer RENAME TO buyer;",),
         good=("CREATE VIEW shop.buyer AS SELECT * FROM shop.customer;",),
-        judge=_tables_renamed,
+        judge=partial(_renamed, "table"),
         known_as=("squawk: renaming-table", "strong_migrations: renaming a table, a schema"),
     ),
     ChangeRule(
@@ -98,7 +91,7 @@ RULES = (
         page=_ALTER_PAGE,
         bad=("ALTER TABLE shop.customer RENAME COLUMN note TO remark;",),
         good=("ALTER TABLE shop.customer ADD COLUMN remark text;",),
-        judge=_columns_renamed,
+        judge=partial(_renamed, "column"),
         known_as=("squawk: renaming-column", "strong_migrations: renaming a column"),
     ),
     ChangeRule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.checks.code.facts import CodeReference, Name, ReferenceKind
 from pytest_housekeeping.checks.code.resolve.by_name import NEEDS_NAMES
@@ -105,14 +105,7 @@ class _Tables:
                 written=bool(found and found[0][1]),
                 by_trigger=bool(found and found[0][2]),
             )
-        known = self._known[oid]
-        return NamedState(
-            missing=missing,
-            table=known.table,
-            columns=known.columns,
-            written=known.written,
-            by_trigger=known.by_trigger,
-        )
+        return replace(self._known[oid], missing=missing)
 
 
 _COLUMNS = """

@@ -5,12 +5,13 @@ https://github.com/golang-migrate/migrate/blob/master/MIGRATIONS.md
 
 from __future__ import annotations
 
+from functools import partial
+
 from pytest_housekeeping.sql.layouts.directions import directed_listing
-from pytest_housekeeping.sql.layouts.layout import Ground, Layout, Listing
+from pytest_housekeeping.sql.layouts.layout import Layout
 
-
-def _listing(ground: Ground) -> Listing:
-    return directed_listing(ground, "golang-migrate")
-
-
-LAYOUT = Layout(name="golang-migrate", tool="golang-migrate", listing=_listing)
+LAYOUT = Layout(
+    name="golang-migrate",
+    tool="golang-migrate",
+    listing=partial(directed_listing, tool="golang-migrate"),
+)

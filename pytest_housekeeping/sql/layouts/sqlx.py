@@ -5,14 +5,12 @@ https://docs.rs/sqlx/latest/sqlx/migrate/trait.MigrationSource.html
 
 from __future__ import annotations
 
+from functools import partial
+
 from pytest_housekeeping.sql.layouts.directions import directed_listing
-from pytest_housekeeping.sql.layouts.layout import Ground, Layout, Listing, Reading
+from pytest_housekeeping.sql.layouts.layout import Ground, Layout, Reading
 
 _OUTSIDE = "-- no-transaction"
-
-
-def _listing(ground: Ground) -> Listing:
-    return directed_listing(ground, "sqlx", plain=True)
 
 
 def _reading(_: Ground, __: str, text: str) -> Reading:
@@ -23,7 +21,7 @@ def _reading(_: Ground, __: str, text: str) -> Reading:
 LAYOUT = Layout(
     name="sqlx",
     tool="sqlx",
-    listing=_listing,
+    listing=partial(directed_listing, tool="sqlx", plain=True),
     reading=_reading,
     marks=("sqlx",),
     outside_mark=_OUTSIDE,
