@@ -241,19 +241,7 @@ def ended_without_record(
 
 def finding_told(remark: Remark) -> FindingTold:
     """A remark as the object has it."""
-    place = remark.place
-    return FindingTold(
-        rule=remark.rule,
-        level=remark.level,
-        object=remark.object,
-        detail=remark.detail,
-        fix=remark.fix,
-        role=remark.role,
-        step=remark.step,
-        since=remark.since,
-        fingerprint=remark.fingerprint,
-        place=PlaceTold(path=place.path, line=place.line, column=place.column) if place else None,
-    )
+    return FindingTold.model_validate(remark, from_attributes=True)
 
 
 def _run(audit: Audit) -> RunTold:
@@ -273,15 +261,9 @@ def _run(audit: Audit) -> RunTold:
 
 
 def _target(audit: Audit) -> DatabaseTold | None:
-    target = audit.target
-    if target is None:
+    if audit.target is None:
         return None
-    return DatabaseTold(
-        host=target.host,
-        port=target.port,
-        database=target.database,
-        server_version=target.server_version,
-    )
+    return DatabaseTold.model_validate(audit.target, from_attributes=True)
 
 
 def _next(audit: Audit, exit_code: int, steps: tuple[str, ...]) -> NextTold:

@@ -53,10 +53,6 @@ def step_summary(audit: Audit, beside: Beside = NOTHING_BESIDE) -> str:
 
     What a project named stands in code only, where it is no markup, mention or link.
     """
-    return _markdown(audit, beside)
-
-
-def _markdown(audit: Audit, beside: Beside) -> str:
     text = outcome_text(audit)
     head = [f"## {MARK[text.tone]} {text.headline}", text.meaning]
     head += [block(audit.run.message)] if audit.run.message else []
