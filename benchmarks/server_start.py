@@ -16,6 +16,7 @@ from pytest_housekeeping.server.data_folder import lay_data_folder
 from pytest_housekeeping.server.os_account import server_account
 from pytest_housekeeping.server.postmaster import await_ready, boot, spawn
 from pytest_housekeeping.server.run_folder import claim, storages
+from pytest_housekeeping.server.server_settings import ServerSettings
 from pytest_housekeeping.server.sources import find_programs
 
 ROUNDS = 25
@@ -39,7 +40,7 @@ def main(kind: str = "embedded", version: str = "16") -> int:
         return end
 
     def warm() -> Callable[[], None]:
-        server = boot(kind=kind, version=int(version), migrator="hk_migrator", max_locks=64)
+        server = boot(ServerSettings(kind=kind, version=int(version)))
         return lambda: server.close(keep=False)
 
     try:

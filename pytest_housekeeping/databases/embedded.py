@@ -18,14 +18,13 @@ from pytest_housekeeping.databases.run_file import RunFile
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import run_folder
 from pytest_housekeeping.server.binaries import Programs
-from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.kept_folders import keep, kept_path
 from pytest_housekeeping.server.os_account import is_ours, server_account
 from pytest_housekeeping.server.postmaster import Postmaster, boot
 from pytest_housekeeping.server.run_folder import RunFolder, cluster_in, free_segment
+from pytest_housekeeping.server.server_settings import server_settings
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import Cluster, connect, ensure_role
-from pytest_housekeeping.sql.platforms import platform_of
 
 # Enough for the pools of an application in each of several workers; an idle one costs nothing.
 _CONNECTIONS = 200
@@ -44,7 +43,7 @@ class EmbeddedGround:
 
     def __init__(self, config: Config, key: str, run: str, *, shared: bool, reuse: bool) -> None:
         """``key`` names what is kept for the next run, and ``run`` the processes that share it."""
-        self.config = config
+        self._settings = server_settings(config, max_locks=_LOCKS)
         self.kind = config.server
         self.shared = shared
         self.names = f"hk_test_{token_hex(4)}"
@@ -62,7 +61,7 @@ class EmbeddedGround:
 
     @property
     def cluster(self) -> Cluster:
-        cluster = cluster_in(self._folder, self._programs, _superuser(self.config))
+        cluster = cluster_in(self._folder, self._programs, self._settings.superuser)
         return replace(cluster, maintenance=_MAINTENANCE)
 
     @contextmanager
@@ -116,7 +115,7 @@ class EmbeddedGround:
             raise running
         if not running.about:
             try:
-                _furnish(running.cluster, self.config.migrator)
+                _furnish(running.cluster, self._settings.migrator)
             except BaseException:
                 running.close(keep=False)
                 raise
@@ -131,7 +130,8 @@ class EmbeddedGround:
         return running.folder
 
     def _booted(self) -> Postmaster:
-        kept = kept_path(_programs(self.config), self._key)
+        asked = self._settings
+        kept = kept_path(find_programs(asked.kind, asked.version, asked.stubs), self._key)
         if self._reuse and kept.exists() and is_ours(kept):
             # What is no data folder of ours, or damaged, is made anew.
             with suppress(ServerError, ValueError, OSError):
@@ -143,16 +143,8 @@ class EmbeddedGround:
         return self._boot(None)
 
     def _boot(self, kept: Path | None) -> Postmaster:
-        return boot(
-            kind=self.config.server,
-            version=self.config.server_version,
-            migrator=self.config.migrator,
-            max_locks=_LOCKS,
-            superuser=_superuser(self.config),
-            stubs=self.config.stubs_and_marks,
-            kept=kept,
-            options=("-c", f"max_connections={_CONNECTIONS}"),
-        )
+        options = ("-c", f"max_connections={_CONNECTIONS}")
+        return boot(self._settings, kept=kept, options=options)
 
     def _end(self, signs: tuple[tuple[signal.Signals, float], ...]) -> None:
         pid = run_folder.postmaster_pid(self._folder.data)
@@ -163,18 +155,9 @@ class EmbeddedGround:
 
     def _keep(self, templates: Mapping[str, str]) -> None:
         """That it cannot be kept is no failure: the next run makes it again."""
-        superuser = _superuser(self.config)
-        about = {"templates": json.dumps(templates), "superuser": superuser}
+        about = {"templates": json.dumps(templates), "superuser": self._settings.superuser}
         with suppress(OSError, ServerError):
             keep(self._folder.data, self._programs, server_account(), self._key, about)
-
-
-def _superuser(config: Config) -> str:
-    return platform_of(config.platform).superuser or SUPERUSER
-
-
-def _programs(config: Config) -> Programs:
-    return find_programs(config.server, config.server_version, config.stubs_and_marks)
 
 
 def _furnish(cluster: Cluster, migrator: str) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.kept_folders import kept_path
 from pytest_housekeeping.server.os_account import is_ours
+from pytest_housekeeping.server.server_settings import ServerSettings
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import StagingDatabase
 
@@ -48,53 +46,34 @@ class Begun:
     about: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
-def kept_ones(
-    kind: str, version: int, keys: Sequence[str], stubs: tuple[Stub, ...] = ()
-) -> Iterator[tuple[str, Path]]:
+def kept_ones(settings: ServerSettings, keys: Sequence[str]) -> Iterator[tuple[str, Path]]:
     """The keys under which something is kept, and where."""
     if keys:
-        programs = find_programs(kind, version, stubs)
+        programs = find_programs(settings.kind, settings.version, settings.stubs)
         for key in keys:
             if (path := kept_path(programs, key)).exists():
                 yield key, path
 
 
-def is_kept(kind: str, version: int, key: str, stubs: tuple[Stub, ...] = ()) -> bool:
+def is_kept(settings: ServerSettings, key: str) -> bool:
     """Whether something is kept under the key, by this user alone; what, is seen by who uses it."""
-    return any(is_ours(path) for _, path in kept_ones(kind, version, (key,), stubs))
+    return any(is_ours(path) for _, path in kept_ones(settings, (key,)))
 
 
 def begin(
-    *,
-    kind: str,
-    version: int,
-    migrator: str,
-    max_locks: int,
-    superuser: str = SUPERUSER,
-    database: str = "",
-    stubs: tuple[Stub, ...] = (),
-    beginning: Beginning = NOTHING,
+    settings: ServerSettings, beginning: Beginning
 ) -> tuple[Postmaster, StagingDatabase, Begun]:
     """Boot a server, with what is kept where it is what it was, else with nothing; and its first
-    database, of that name where there is one. Raises `ServerError`."""
+    database. Raises `ServerError`."""
     from pytest_housekeeping.server.postmaster import boot
 
-    booted = partial(
-        boot,
-        kind=kind,
-        version=version,
-        migrator=migrator,
-        max_locks=max_locks,
-        superuser=superuser,
-        stubs=stubs,
-    )
     refused = []
-    for key, path in kept_ones(kind, version, beginning.keys, stubs):
+    for key, path in kept_ones(settings, beginning.keys):
         if not is_ours(path):
             refused.append(f"{path} belongs to somebody else, or others may write to it")
             continue
         try:
-            running = booted(kept=path)
+            running = boot(settings, kept=path)
         except (ServerError, ValueError, OSError) as error:
             refused.append(f"what is kept in {path} is no data folder of ours: {error}")
             _forget(path)
@@ -110,9 +89,9 @@ def begin(
         running.close(keep=False)
         refused.append(f"what is kept in {path} is not what was kept: {differs}")
         _forget(path)
-    running = booted()
+    running = boot(settings)
     with _ended_if_it_fails(running):
-        return running, running.create(database), Begun(refused=tuple(refused))
+        return running, running.create(settings.database), Begun(refused=tuple(refused))
 
 
 @contextmanager

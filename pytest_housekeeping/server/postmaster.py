@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_housekeeping.child_environment import bare_environment
-from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import WAYS_OUT, Programs, does_not_run
 from pytest_housekeeping.server.data_folder import (
@@ -33,6 +32,7 @@ from pytest_housekeeping.server.run_folder import (
     no_place,
     storages,
 )
+from pytest_housekeeping.server.server_settings import ServerSettings
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import (
     Cluster,
@@ -148,15 +148,7 @@ class Postmaster:
 
 
 def boot(
-    *,
-    kind: str,
-    version: int,
-    migrator: str,
-    max_locks: int,
-    superuser: str = SUPERUSER,
-    stubs: tuple[Stub, ...] = (),
-    kept: Path | None = None,
-    options: tuple[str, ...] = (),
+    settings: ServerSettings, *, kept: Path | None = None, options: tuple[str, ...] = ()
 ) -> Postmaster:
     """Start a server, in memory-backed storage where there is some; it takes connections.
 
@@ -165,7 +157,7 @@ def boot(
     is not what was written.
     """
     account = server_account()
-    programs = find_programs(kind, version, stubs)
+    programs = find_programs(settings.kind, settings.version, settings.stubs)
     refusals = []
     for storage in storages():
         clear_leftovers(storage)
@@ -175,7 +167,7 @@ def boot(
             refusals.append(f"{storage}: {error.strerror}")
             continue
         try:
-            process, about = _started(folder, programs, account, max_locks, kept, options)
+            process, about = _started(folder, programs, account, settings.max_locks, kept, options)
         except OSError as error:
             folder.remove()
             refusals.append(f"{storage}: {error.strerror}")
@@ -188,12 +180,12 @@ def boot(
                 folder=folder,
                 programs=programs,
                 process=process,
-                migrator=migrator,
+                migrator=settings.migrator,
                 superuser=about.get("superuser", SUPERUSER),
-                max_locks=max_locks,
+                max_locks=settings.max_locks,
                 about=about,
             ),
-            superuser,
+            settings.superuser,
         )
     raise no_place(refusals)
 

@@ -89,9 +89,7 @@ class Server:
         `ServerError`.
         """
         running, settings = self._running(), self.settings
-        nothing_kept = not any(
-            kept_ones(settings.kind, settings.version, beginning.keys, settings.stubs)
-        )
+        nothing_kept = not any(kept_ones(settings, beginning.keys))
         if settings.url or self._lent(running) or (beginning.keys and nothing_kept):
             return Begun()
 
@@ -120,8 +118,7 @@ class Server:
         key already stays as it is, unless this is kept `instead`.
         """
         running = self._running()
-        settings = self.settings
-        if not instead and is_kept(settings.kind, settings.version, key, settings.stubs):
+        if not instead and is_kept(self.settings, key):
             return ""
         if self._lent(running) > 1:
             return "another database of it is in use"
@@ -196,16 +193,7 @@ class Server:
             self._booted = _open(settings, settings.url)
             self._first = self._booted.create()
             return
-        self._booted, self._first, self._begun_with = begin(
-            kind=settings.kind,
-            version=settings.version,
-            stubs=settings.stubs,
-            migrator=settings.migrator,
-            max_locks=settings.max_locks,
-            superuser=settings.superuser,
-            database=settings.database,
-            beginning=beginning,
-        )
+        self._booted, self._first, self._begun_with = begin(settings, beginning)
 
     def _lent(self, running: _Running) -> int:
         """How many of its databases are in use."""

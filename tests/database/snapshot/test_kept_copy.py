@@ -157,9 +157,9 @@ def test_a_server_begins_with_the_copy_that_is_foreseen_and_with_no_other(
     # However early it is asked for, the server is not begun again.
     boot, boots = postmaster.boot, []
 
-    def counted(**given: Any) -> postmaster.Postmaster:
+    def counted(settings: ServerSettings, **given: Any) -> postmaster.Postmaster:
         boots.append(given)
-        return boot(**given)
+        return boot(settings, **given)
 
     monkeypatch.setattr(postmaster, "boot", counted)
     with original.twin(key, waits=False) as twin:
