@@ -13,6 +13,7 @@ from pytest_housekeeping.databases.content import Content, State, read_content
 from pytest_housekeeping.databases.database import Database
 from pytest_housekeeping.databases.place import EMPTY, Place
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
+from pytest_housekeeping.sql.text import decode
 
 if TYPE_CHECKING:
     from pytest_housekeeping.databases.place import Ground
@@ -123,10 +124,17 @@ class Databases:
     def settings_of(
         self, context: Mapping[str, object], *, asked: str = "connect"
     ) -> Mapping[str, str]:
-        """Settings by their full names, as ``context`` in rls.toml completes them."""
-        from pytest_housekeeping.databases.context import completed
+        """Settings by their full names, as ``context`` in rls.toml completes them.
 
-        return completed(self.content, context, asked=asked)
+        Raises MisuseError for one that is unknown.
+        """
+        if all("." in name for name in context):
+            return {name: str(value) for name, value in context.items()}
+        from pytest_housekeeping.declarations.rls import context_of, full_name
+
+        files, path = self.content.files, f"{self.content.config.checks}/rls.toml"
+        known = context_of(decode(files.read(path), path)) if files.has(path) else ()
+        return {full_name(name, known, asked=asked): str(context[name]) for name in context}
 
     def server(self, *, asked_by: str) -> tuple[Place, str]:
         """The server of the run, and the template of all files on it."""

@@ -12,19 +12,21 @@ from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.production_now import promoted_first
+from pytest_housekeeping.model import Phase
 from pytest_housekeeping.plan.given_past import given_past
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.steps import RESTORE
 from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.judging import Checks
+from pytest_housekeeping.promotion.kept_verdicts import facts_of_database
+from pytest_housekeeping.promotion.known_checks import KnownChecks
 from pytest_housekeeping.promotion.repository.applied import promoted_before
 from pytest_housekeeping.promotion.repository.attestation import source_of
 from pytest_housekeeping.promotion.repository.signers import signers_of
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.staging.kept_past import begin_without, family_of, kept_past
-from pytest_housekeeping.promotion.staging.known_checks import known_checks
 from pytest_housekeeping.promotion.staging.known_result import KnownResult
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 from pytest_housekeeping.promotion.staging.result import ResultProof
@@ -97,6 +99,20 @@ def _checks(
     checks.known = known_checks(context, target, throwaway).of
     checks.apps.before_first = proof.dumped
     return checks
+
+
+def known_checks(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> KnownChecks:
+    """They depend on the tool and what it stands on, the server's build, the settings, what a
+    superuser has done to the server, every text that has made the schema and its rows, and the
+    schema as this run has read it. Of a server that was given, nobody here knows what was done."""
+
+    def facts() -> list[object] | None:
+        schema = target.schema_read()
+        if schema is None or throwaway.kind == "given":
+            return None
+        return [*facts_of_database(context), schema.digest]
+
+    return KnownChecks(context=context, phase=Phase.VERIFY, facts=facts)
 
 
 def _config(options: RunOptions, sources: ProjectFiles) -> Config:

@@ -17,7 +17,7 @@ from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion import kept_verdicts
-from pytest_housekeeping.promotion.staging.known_checks import known_checks
+from pytest_housekeeping.promotion.staging.start import known_checks
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.files import write
