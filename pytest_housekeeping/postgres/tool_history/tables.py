@@ -55,6 +55,7 @@ def _flyway(rows: _Rows) -> tuple[list[TheirRow], str]:
 
 
 def _versions(rows: _Rows) -> tuple[list[TheirRow], str]:
+    """A row for each; the column that comes first is its version, or its name."""
     return [TheirRow(version=str(row[0]), name=str(row[0])) for row in rows], ""
 
 
@@ -123,21 +124,14 @@ def _atlas(rows: _Rows) -> tuple[list[TheirRow], str]:
 
 
 def _drizzle(rows: _Rows) -> tuple[list[TheirRow], str]:
-    """A row is known by the moment at which its file was made."""
-    return [
-        TheirRow(version=str(made), name=f"the file made at {made}", checksum=digest)
-        for _, made, digest in rows
-    ], ""
-
-
-def _drizzle_by_name(rows: _Rows) -> tuple[list[TheirRow], str]:
-    """By the name of its folder; a row of before may bear none."""
-    return [
-        TheirRow(
-            version=name or str(made), name=name or f"the file made at {made}", checksum=digest
-        )
-        for _, made, digest, name in rows
-    ], ""
+    """A row is known by the name of its folder; one of before, or of a table that has no names, by
+    the moment at which its file was made."""
+    found = []
+    for _, made, digest, *named in rows:
+        name = next(filter(None, named), "")
+        said = name or f"the file made at {made}"
+        found.append(TheirRow(version=name or str(made), name=said, checksum=digest))
+    return found, ""
 
 
 def _tern(rows: _Rows) -> tuple[list[TheirRow], str]:
@@ -161,10 +155,6 @@ def _liquibase(rows: _Rows) -> tuple[list[TheirRow], str]:
             )
         )
     return found, ""
-
-
-def _names(rows: _Rows) -> tuple[list[TheirRow], str]:
-    return [TheirRow(version=name, name=name) for _, name in rows], ""
 
 
 _DRIZZLE = ToolTable(
@@ -262,14 +252,12 @@ TABLES: Mapping[str, ToolTable] = {
         told=_atlas,
         place="atlas_schema_revisions",
     ),
-    "drizzle": replace(
-        _DRIZZLE, columns=("id", "created_at", "hash", "name"), told=_drizzle_by_name
-    ),
+    "drizzle": replace(_DRIZZLE, columns=("id", "created_at", "hash", "name")),
     "sql-migrate": ToolTable(
         name="gorp_migrations",
-        columns=("applied_at", "id"),
+        columns=("id", "applied_at"),
         order="applied_at id",
-        told=_names,
+        told=_versions,
     ),
     "tern": ToolTable(
         name="schema_version", columns=("version",), order="version", told=_tern, ordered=False
@@ -278,7 +266,7 @@ TABLES: Mapping[str, ToolTable] = {
         name="migrations",
         columns=("migration",),
         order="migration",
-        told=lambda rows: ([TheirRow(version=name, name=name) for (name,) in rows], ""),
+        told=_versions,
         ordered=False,
     ),
     "liquibase": ToolTable(
@@ -289,6 +277,6 @@ TABLES: Mapping[str, ToolTable] = {
         beside=("databasechangeloglock",),
     ),
     "node-pg-migrate": ToolTable(
-        name="pgmigrations", columns=("id", "name"), order="id", told=_names
+        name="pgmigrations", columns=("name", "id"), order="id", told=_versions
     ),
 }
