@@ -105,16 +105,6 @@ def gate(run: Run, step: str, *said: str) -> None:
             id="a contract with what is not declared",
         ),
         pytest.param(
-            {"checks/test_bad.py": "def test_it(:\n"},
-            ("checks/test_bad.py is no Python file",),
-            id="a test file that does not parse",
-        ),
-        pytest.param(
-            {"checks/test_bad.py": "def test_it(): ...\n\n\ndef test_it(): ...\n"},
-            ("checks/test_bad.py:4: test_it is defined again, after line 1",),
-            id="a test that hides another",
-        ),
-        pytest.param(
             {
                 "checks/objects.toml": None,
                 "checks/test_shop.py": None,

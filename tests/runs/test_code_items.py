@@ -153,16 +153,6 @@ def test_the_baseline_lets_stand_what_stood_and_only_shrinks(tmp_path: Path) -> 
     assert again.findings("code-baseline") == []
 
 
-@pytest.mark.parametrize("mode", ["prod", "verify"])
-def test_only_staging_writes_a_baseline(production: Production, mode: str) -> None:
-    confirm = "PROMOTE" if mode == "prod" else None
-    run = production.promote(f"--hk-mode={mode}", "--hk-write-baseline", confirm=confirm)
-
-    assert run.code == 4
-    assert "pytest --hk-mode=staging --hk-write-baseline" in run.output
-    assert not (production.root / BASELINE).exists()
-
-
 def test_a_baseline_that_cannot_be_read_is_misuse(tmp_path: Path) -> None:
     run = project(tmp_path, {BASELINE: '[[instance]]\ncontract = "desk"\n'}).run()
 

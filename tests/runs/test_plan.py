@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
-import pytest
 
 from support.fresh_copy import ROOT, git
 from support.production_project import PASSWORD, UNPROVED, Production, Rehearsal
@@ -305,13 +304,6 @@ def test_production_that_is_changed_meanwhile(production: Production) -> None:
     assert run.steps["rehearse::impact"] == "failed"
     assert run.steps["rehearse::binding"] == "skipped"
     assert "promote exactly this" not in run.output
-
-
-@pytest.mark.parametrize("option", ["--hk-confirm=PROMOTE", "--hk-segments=2", "--hk-in-place"])
-def test_options_that_belong_to_no_plan(production: Production, option: str) -> None:
-    run = plan(production, option, user="promoter")
-    assert run.code == 4
-    assert f"{option.partition('=')[0]} with --hk-mode=plan" in run.output
 
 
 def test_its_steps_can_be_listed_and_a_part_of_it_looked_at(production: Production) -> None:

@@ -202,19 +202,6 @@ def test_a_dirty_tree_is_verified_and_not_committed(watched: Production) -> None
     assert watched.unchanged
 
 
-@pytest.mark.parametrize("mode", ["staging", "prod"])
-def test_what_was_meant_for_a_watch_belongs_to_no_other_mode(
-    production: Production, mode: str
-) -> None:
-    confirm = "PROMOTE" if mode == "prod" else None
-    run = production.promote(f"--hk-mode={mode}", "--hk-no-canary", confirm=confirm)
-
-    assert run.code == 4
-    assert "--hk-no-canary" in run.output
-    assert "it belongs to --hk-mode=verify" in run.output
-    assert production.unchanged
-
-
 def test_a_part_of_it_can_be_asked_for(watched: Production) -> None:
     run = verify(watched, "-k", "rls-not-forced")
 

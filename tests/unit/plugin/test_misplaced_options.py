@@ -53,6 +53,12 @@ def test_an_option_is_taken_in_its_modes_and_refused_by_name_in_the_others(
     assert "fix: " in str(e.value)
 
 
+def test_where_no_more_is_to_be_said_the_fix_names_the_modes() -> None:
+    said = "leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback"
+    with pytest.raises(pytest.UsageError, match=said):
+        refuse_misplaced(command_line(Mode.PLAN, "--hk-segments=2"))
+
+
 @pytest.mark.parametrize("mode", Mode)
 def test_every_mode_takes_what_belongs_to_all(mode: Mode) -> None:
     refuse_misplaced(command_line(mode, "--hk-no-commit"))
