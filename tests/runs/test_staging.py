@@ -19,6 +19,8 @@ import pytest
 
 import pytest_housekeeping
 from pytest_housekeeping.checks.json_cache import default_folder
+from pytest_housekeeping.evidence.audit_file import from_json
+from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.sql.text import digest
 from support.fresh_copy import ROOT, git
 from support.ordinary_user import become_ordinary
@@ -241,6 +243,23 @@ def test_what_a_kill_leaves_is_cleared_and_put_on_record_by_the_next_run(tmp_pat
     outcomes = {step["id"]: step["outcome"] for step in audit["steps"]}
     assert outcomes["sql/migrations/0002_prices.sql::apply"] == "passed"
     assert outcomes["promote"] == "skipped"
+
+
+def test_one_killed_behind_its_end_is_put_on_record_without_a_fault(tmp_path: Path) -> None:
+    """It has proved everything, and names the database that it has proved it on."""
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    conftest = f"import os\nimport signal\n\n\ndef pytest_sessionfinish():\n    {kill}\n"
+    project = Project.make(tmp_path, files={"conftest.py": conftest}, repository=True)
+    dead = project.finish(project.start())
+    assert (dead.code, dead.audit_path) == (-signal.SIGKILL, None), dead.output
+    project.write({"conftest.py": None})
+    git(project.root, "commit", "-qam", "no more")
+    run = project.run()
+    assert run.code == 0, run.output
+    (record,) = [path for path in project.audits() if path != run.audit_path]
+    audit = from_json(record.read_bytes(), name=record.name, intact=True)
+    assert audit.run.outcome == "promoted"
+    assert own_plan_faults(audit) == ()
 
 
 def test_keep_leaves_the_database_and_says_how_to_connect(tmp_path: Path) -> None:

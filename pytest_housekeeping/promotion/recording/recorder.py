@@ -72,6 +72,7 @@ class Recorder:
         self._folder = self.context.config.root / self.context.config.audit
         self._facts = _start_facts(self.context)
         self._journal: Journal | None = None
+        self._target_told = False
         self._recovered: list[Path] = []
         self._old_journals: list[Path] = []
 
@@ -94,8 +95,7 @@ class Recorder:
                 fix=NO_ROOM,
             ) from None
         self._journal = start_journal(self._folder, self._facts, secrets=self.secrets)
-        if (identity := self.run.target.connection.known_identity) is not None:
-            self._journal.connected(identity)
+        self._journal_target()
         self.promotion.commits.log_to(self._journal)
         self.promotion.progress.on_conflict = self._journal.conflicted
 
@@ -105,9 +105,17 @@ class Recorder:
 
     def record_steps(self, *results: StepResult) -> None:
         """Journal how steps ended."""
+        self._journal_target()
         self._journal_line(lambda journal: journal.ended(*results))
         for facts in filter(None, (self._facts_of(result.step) for result in results)):
             self._journal_line(partial(Journal.measured, facts=facts))
+
+    def _journal_target(self) -> None:
+        """Which database it is, as soon as that is known: a throwaway one is made by a step."""
+        identity = self.run.target.connection.known_identity
+        if identity is not None and not self._target_told:
+            self._target_told = True
+            self._journal_line(lambda journal: journal.connected(identity))
 
     def _facts_of(self, step: Step) -> BatchFacts | None:
         """What the batch of a segment does, when the step that tells it has run."""
