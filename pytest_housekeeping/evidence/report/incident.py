@@ -13,12 +13,12 @@ from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.git.objects import BRANCHES
 from pytest_housekeeping.evidence.report.batch import TouchedRelation, destroyed_lines, touched
 from pytest_housekeeping.evidence.report.display import duration
-from pytest_housekeeping.evidence.report.opening import commit_url, web_address
+from pytest_housekeeping.evidence.report.opening import approval_text, commit_url, web_address
 from pytest_housekeeping.evidence.report.production import now_told, rows_of
 from pytest_housekeeping.evidence.report.tally import as_it_was, failures, findings
 from pytest_housekeeping.evidence.report.templates import template
 from pytest_housekeeping.evidence.report.timeline import timeline
-from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text
+from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_outcomes import COMMITTED, UNDONE
 from pytest_housekeeping.model import Mode, Phase
 from pytest_housekeeping.plan.rollback_files import DESTROYS

@@ -10,14 +10,15 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.report.display import duration, plural
-from pytest_housekeeping.evidence.report.wording import approval_text
 from pytest_housekeeping.evidence.run_outcomes import CHANGED, COMMITTED
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase
 from pytest_housekeeping.plan.modes import rules_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
+    from pytest_housekeeping.evidence.model.bound import BoundRecord
     from pytest_housekeeping.evidence.model.steps import StepRecord
 
 # What a browser would follow, and nothing that a page could run.
@@ -98,6 +99,19 @@ def files_title(audit: Audit) -> str:
 def web_address(url: str) -> str:
     """The address where it is one that may be a link, "" for any other text."""
     return url if _ADDRESS.fullmatch(url) else ""
+
+
+def approval_text(bound: BoundRecord) -> str:
+    """Who besides the one who ran it has approved a promotion; "" where nobody knows by then."""
+    names = ", ".join(each.approver for each in bound.approvals)
+    return {
+        SecondPerson.APPROVED: names,
+        SecondPerson.LACKING: f"not enough people: {names or 'nobody'}",
+        SecondPerson.WAIVED: f"not waited for in an emergency; {names or 'nobody'} by then",
+        SecondPerson.NOBODY: "nobody but who ran it: approvals = 0",
+        SecondPerson.NOT_NEEDED: "not needed: nothing was pending",
+        SecondPerson.UNKNOWN: "",
+    }[bound.second_person]
 
 
 def commit_url(audit: Audit, commit: str) -> str:

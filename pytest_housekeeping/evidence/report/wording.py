@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Target
-from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.report.tally import as_it_was, failures
 from pytest_housekeeping.evidence.run_outcomes import PROVED, UNDONE
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
-    from pytest_housekeeping.evidence.model.bound import BoundRecord
 
 COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}  # of a tone, on a terminal
 
@@ -84,22 +82,8 @@ def text_of(mode: Mode, outcome: RunOutcome) -> OutcomeText:
 
 
 def outcome_word(mode: str, outcome: str) -> str:
-    """The outcome in a word or two: what a rollback has committed is not called promoted."""
-    known = _OF_A_ROLLBACK if mode == Mode.ROLLBACK else {}
-    return known.get(outcome, outcome.replace("_", " "))
-
-
-def approval_text(bound: BoundRecord) -> str:
-    """Who besides the one who ran it has approved a promotion; "" where nobody knows by then."""
-    names = ", ".join(each.approver for each in bound.approvals)
-    return {
-        SecondPerson.APPROVED: names,
-        SecondPerson.LACKING: f"not enough people: {names or 'nobody'}",
-        SecondPerson.WAIVED: f"not waited for in an emergency; {names or 'nobody'} by then",
-        SecondPerson.NOBODY: "nobody but who ran it: approvals = 0",
-        SecondPerson.NOT_NEEDED: "not needed: nothing was pending",
-        SecondPerson.UNKNOWN: "",
-    }[bound.second_person]
+    """The outcome in a word or two: promoted is called what has changed production for good."""
+    return _CALLED.get(mode, {}).get(outcome, outcome.replace("_", " "))
 
 
 def _good(headline: str, meaning: str, *next_steps: str) -> OutcomeText:
@@ -282,12 +266,23 @@ _ROLLBACK: dict[RunOutcome, OutcomeText] = {
         _REPAIR,
     ),
 }
-_OF_A_ROLLBACK: dict[str, str] = {
-    RunOutcome.PROMOTED: "rolled back",
-    RunOutcome.PROMOTED_IN_PART: "rolled back in part",
-    RunOutcome.PROMOTED_UNPROVED: "rolled back, not proved",
-    RunOutcome.ROLLED_BACK: "not rolled back",
-    RunOutcome.NOTHING_TO_PROMOTE: "nothing to roll back",
+_CALLED: dict[str, dict[str, str]] = {
+    Mode.STAGING: {
+        **{each.value: "not proved" for each in RunOutcome},
+        RunOutcome.PROMOTED: "proved",
+        RunOutcome.NOTHING_TO_PROMOTE: "nothing to promote",
+    },
+    Mode.VERIFY: {
+        RunOutcome.NOTHING_TO_PROMOTE: "found nothing wrong",
+        RunOutcome.ROLLED_BACK: "found something wrong",
+    },
+    Mode.ROLLBACK: {
+        RunOutcome.PROMOTED: "rolled back",
+        RunOutcome.PROMOTED_IN_PART: "rolled back in part",
+        RunOutcome.PROMOTED_UNPROVED: "rolled back, not proved",
+        RunOutcome.ROLLED_BACK: "not rolled back",
+        RunOutcome.NOTHING_TO_PROMOTE: "nothing to roll back",
+    },
 }
 _BY_MODE: dict[Mode, dict[RunOutcome, OutcomeText]] = {
     Mode.STAGING: _STAGING,

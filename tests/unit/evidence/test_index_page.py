@@ -72,7 +72,7 @@ def test_what_is_filtered_by_stands_in_the_page(page: str) -> None:
     data = json.loads(_Page(page).scripts[0])
     assert [row["w"] for row in data["rows"]] == [
         "rollback rolled back",
-        "verify nothing to promote",
+        "verify found nothing wrong",
         "prod promoted",
         "changed outside",
         "prod refused",

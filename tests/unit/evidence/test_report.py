@@ -20,8 +20,8 @@ from pytest_housekeeping.evidence.model.bound import ApprovalRecord, BoundRecord
 from pytest_housekeeping.evidence.report import html
 from pytest_housekeeping.evidence.report.github import step_summary
 from pytest_housekeeping.evidence.report.html_steps import step_tables
+from pytest_housekeeping.evidence.report.opening import approval_text
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
-from pytest_housekeeping.evidence.report.wording import approval_text
 from pytest_housekeeping.model import (
     Finding,
     Kind,

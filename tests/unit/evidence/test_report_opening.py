@@ -28,7 +28,7 @@ from pytest_housekeeping.evidence.report.opening import (
 )
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.evidence.report.timeline import timeline
-from pytest_housekeeping.evidence.report.wording import outcome_text
+from pytest_housekeeping.evidence.report.wording import outcome_text, outcome_word
 from pytest_housekeeping.evidence.run_entry import entry_of
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, StepResult
 from pytest_housekeeping.postgres.batch_facts import ObjectChange
@@ -218,6 +218,15 @@ def test_what_becomes_of_the_audit_is_said_once_and_without_an_if(
     assert len(merged) == 1
     undone = outcome in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED)
     assert merged[0].startswith("There is nothing to merge") is undone
+
+
+def test_promoted_is_called_what_has_changed_production_alone() -> None:
+    for mode in (Mode.STAGING, Mode.ROLLBACK):
+        assert "promoted" not in {outcome_word(mode, outcome) for outcome in RunOutcome}
+    assert outcome_word(Mode.PROD, RunOutcome.PROMOTED) == "promoted"
+    assert outcome_word(Mode.STAGING, RunOutcome.PROMOTED) == "proved"
+    assert outcome_word(Mode.STAGING, RunOutcome.PROMOTED_IN_PART) == "not proved"
+    assert outcome_word(Mode.VERIFY, RunOutcome.ROLLED_BACK) == "found something wrong"
 
 
 def test_files_of_a_baseline_are_recorded_and_not_applied() -> None:
