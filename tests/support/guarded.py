@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 
@@ -74,22 +74,27 @@ GRANT SELECT ON office.paper TO office_app;
 
 
 @contextmanager
-def laid_ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
+def laid_ground(
+    connection: Connection,
+    superuser: Connection,
+    ground: str = GROUND,
+    roles: Sequence[str] = ROLES,
+) -> Iterator[Connection]:
     """The ground, the roles beside it; both are gone afterwards."""
     row = connection.execute("SELECT current_user").fetchone()
     migrator = sql.Identifier(row[0] if row else "")
-    for role in ROLES:
+    for role in roles:
         name = sql.Identifier(role)
         superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(name))
         superuser.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
         superuser.execute(sql.SQL("GRANT {} TO {}").format(name, migrator))
     connection.execute("BEGIN")
-    connection.execute(GROUND.encode())
+    connection.execute(ground.encode())
     try:
         yield connection
     finally:
         connection.execute("ROLLBACK")
-        for role in ROLES:
+        for role in roles:
             superuser.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 

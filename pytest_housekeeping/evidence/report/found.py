@@ -29,6 +29,7 @@ class Found:
     exempted: tuple[ExemptedRecord, ...]
     count_new: int
     count_standing: int
+    oldest: str
 
 
 def found(audit: Audit) -> Found:
@@ -43,6 +44,7 @@ def found(audit: Audit) -> Found:
         exempted=held.exempted,
         count_new=len(known.new),
         count_standing=len(known.standing),
+        oldest=oldest(known.standing),
     )
 
 

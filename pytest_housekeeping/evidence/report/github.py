@@ -21,7 +21,7 @@ from pytest_housekeeping.evidence.report.batch import (
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.clone import clone_lines
 from pytest_housekeeping.evidence.report.display import duration, plural
-from pytest_housekeeping.evidence.report.found import found, oldest
+from pytest_housekeeping.evidence.report.found import found
 from pytest_housekeeping.evidence.report.markdown import Section, block, cell, code, fitted, size
 from pytest_housekeeping.evidence.report.opening import (
     AppliedFile,
@@ -93,7 +93,7 @@ def _sections(audit: Audit, beside: Beside) -> Iterator[Section]:
         (f"{each.rule}: {each.object}: {each.detail}" for each in known.fixed),
     )
     yield Section(
-        title=f"{known.count_standing:,} standing, the oldest since {_oldest(audit)}",
+        title=f"{known.count_standing:,} standing, the oldest since {known.oldest}",
         entries=tuple(_rows(known.standing)),
         head=_HEAD,
         folded=True,
@@ -186,10 +186,6 @@ def _facts(audit: Audit) -> str:
 def _linked(text: str, url: str) -> str:
     """A link only to an address that holds nothing which Markdown would read."""
     return f"[{cell(text)}]({url})" if url and _PLAIN.fullmatch(url) else cell(text)
-
-
-def _oldest(audit: Audit) -> str:
-    return oldest([each for each in audit.findings if each.since])
 
 
 def _phases(audit: Audit) -> str:

@@ -14,7 +14,7 @@ from pytest_housekeeping.evidence.report.batch import batch_view
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.clone import clone_summary, growth_told
 from pytest_housekeeping.evidence.report.display import shortened, visible
-from pytest_housekeeping.evidence.report.found import counts_told, found, oldest
+from pytest_housekeeping.evidence.report.found import counts_told, found
 from pytest_housekeeping.evidence.report.html_steps import step_tables
 from pytest_housekeeping.evidence.report.opening import (
     applied_files,
@@ -156,7 +156,6 @@ def _of_the_findings(audit: Audit, beside: Beside) -> dict[str, Any]:
         "findings": len(audit.findings),
         "found": known,
         "found_counts": counts_told(known),
-        "oldest": oldest([each for each in audit.findings if each.since]),
         "rules": {name: page for name, page in beside.rules.items() if name in named},
         "phases": step_tables(audit, beside.logs),
     }

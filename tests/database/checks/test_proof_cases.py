@@ -11,7 +11,7 @@ from pytest_housekeeping.checks.rls import verify_rule
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from support.guarded import RULES, TODAY, judged
+from support.guarded import RULES, TODAY, judged, laid_ground
 from support.proof_cases import PLANTED
 from support.proof_ground import GROUND, Planted, Sound, contract_of, in_schemas, moved
 from support.proof_sound import SOUND
@@ -21,15 +21,8 @@ KINDS = sorted({case.kind for case in PLANTED})
 
 @pytest.fixture
 def hall(connection: Connection, superuser: Connection) -> Iterator[Connection]:
-    superuser.execute("DROP ROLE IF EXISTS hall_app")
-    superuser.execute("CREATE ROLE hall_app NOLOGIN; GRANT hall_app TO hk_migrator")
-    connection.execute("BEGIN")
-    connection.execute(GROUND.encode())
-    try:
-        yield connection
-    finally:
-        connection.execute("ROLLBACK")
-        superuser.execute("DROP OWNED BY hall_app; DROP ROLE hall_app")
+    with laid_ground(connection, superuser, GROUND, ("hall_app",)) as laid:
+        yield laid
 
 
 def lay(connection: Connection, cases: Sequence[Planted] | Sequence[Sound]) -> RlsContract:

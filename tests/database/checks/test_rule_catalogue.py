@@ -17,7 +17,7 @@ from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from support.catalogue_cases import DEFECTS, GROUND, SHUT, SOUND
 from support.doors import DOORS
-from support.guarded import RULES, TODAY
+from support.guarded import RULES, TODAY, laid_ground
 from support.guarded import judged as judged_together
 from support.reach_cases import REACH_DEFECTS
 
@@ -28,15 +28,8 @@ STATIC = [rule for rule in RULES.values() if rule.family != "boundary" and not r
 
 @pytest.fixture
 def desk(connection: Connection, superuser: Connection) -> Iterator[Connection]:
-    superuser.execute("DROP ROLE IF EXISTS desk_app")
-    superuser.execute("CREATE ROLE desk_app NOLOGIN; GRANT desk_app TO hk_migrator")
-    connection.execute("BEGIN")
-    connection.execute(GROUND.encode())
-    try:
-        yield connection
-    finally:
-        connection.execute("ROLLBACK")
-        superuser.execute("DROP OWNED BY desk_app; DROP ROLE desk_app")
+    with laid_ground(connection, superuser, GROUND, ("desk_app",)) as laid:
+        yield laid
 
 
 def judged(connection: Connection, rule: str, contract: RlsContract = CONTRACT) -> list[Finding]:
