@@ -79,17 +79,21 @@ class DependencyGraph:
         return self._followed[node]
 
     def _body(self, node: Node, path: Sequence[str]) -> Iterator[Node]:
-        """What the text of a function names, by its own search_path where it sets one."""
+        """What the text of a function names, by its own search_path where it sets one, and by that
+        which its statements set on the way."""
         if node[0] or node[1] not in self.bodies:
             return
         source, language, own_path = self.bodies[node[1]]
+        names = read_body(source, language).names
         schemas = split_path(own_path) if own_path is not None else path
-        for parts, kind in read_body(source, language).names:
-            if kind is ReferenceKind.RELATION:
-                oid = self.relation(parts, schemas)
-                yield from [(True, oid)] if oid is not None else []
-            elif kind is ReferenceKind.FUNCTION:
-                yield from ((False, oid) for oid in self.routine(parts, schemas))
+        chosen = [parts[0] for parts, kind in names if kind is ReferenceKind.SCHEMA]
+        for found in (schemas, (*chosen, *schemas)) if chosen else (schemas,):
+            for parts, kind in names:
+                if kind is ReferenceKind.RELATION:
+                    oid = self.relation(parts, found)
+                    yield from [(True, oid)] if oid is not None else []
+                elif kind is ReferenceKind.FUNCTION:
+                    yield from ((False, oid) for oid in self.routine(parts, found))
 
 
 def read_dependency_graph(connection: Connection) -> DependencyGraph:

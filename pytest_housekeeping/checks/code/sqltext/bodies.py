@@ -12,12 +12,11 @@ from pytest_housekeeping.checks.code.sqltext.names import StatementNames, names_
 from pytest_housekeeping.checks.code.sqltext.written import find_name
 from pytest_housekeeping.sql.identifiers import split_name
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, nodes_of, parse
-from pytest_housekeeping.sql.parser import ParseError, parse_plpgsql
+from pytest_housekeeping.sql.parser import ParseError
+from pytest_housekeeping.sql.plpgsql_tree import plpgsql_tree
 
 # EXECUTE and FOR ... IN EXECUTE; RETURN QUERY EXECUTE and OPEN ... FOR EXECUTE have it inside.
 _DYNAMIC = {"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors", "dynquery"}
-_RETURNS = ("void", "text", "SETOF record", "trigger")
-_TAG = "$hk_body$"
 # How PL/pgSQL parses an expression: a whole statement, or what stands behind SELECT.
 _PARSE_MODES = {0: "{}", 2: "SELECT {}"}
 _ASSIGNS = re.compile(r":?=")
@@ -50,10 +49,11 @@ def read_body(source: str, language: str) -> BodyNames:
     texts = body_texts(source, language)
     if texts is None:
         return BodyNames(dynamic=True)
-    found = [_read_sql(text) for text in texts.statements]
+    run = [_written_out(text) for text in texts.dynamic]
+    found = [_read_sql(text) for text in (*texts.statements, *(each for each in run if each))]
     return BodyNames(
         names=tuple(name for each in found for name in each.names),
-        dynamic=bool(texts.dynamic) or any(each.dynamic for each in found),
+        dynamic=not all(run) or any(each.dynamic for each in found),
     )
 
 
@@ -70,8 +70,11 @@ def body_texts(source: str, language: str) -> BodyTexts | None:
     """What a body runs, statement by statement; None where nobody can tell."""
     if language.lower() == "sql":
         return BodyTexts(statements=(source,))
-    tree = _parse_plpgsql(source) if language.lower() == "plpgsql" else None
-    if tree is None:
+    if language.lower() != "plpgsql":
+        return None
+    try:
+        tree = plpgsql_tree(source)
+    except ParseError:
         return None
     statements, dynamic = [], []
     for key, value in nodes_of(tree):
@@ -97,15 +100,23 @@ def statement_names(statement: Statement, text: str) -> StatementNames:
     return found
 
 
-def _parse_plpgsql(source: str) -> Any:
-    """The parse tree, or None. A body fits only some return types, which are tried in turn."""
-    for returns in _RETURNS:
-        text = f"CREATE FUNCTION f() RETURNS {returns} LANGUAGE plpgsql AS {_TAG}{source}{_TAG}"
-        try:
-            return parse_plpgsql(text)
-        except (ParseError, ValueError):
-            continue
-    return None
+def _written_out(expression: str) -> str:
+    """The statement that EXECUTE is handed, where all of it is written out; else ''."""
+    try:
+        (select,) = parse(f"SELECT {expression}")
+    except (SyntaxRefused, ValueError):
+        return ""
+    targets = select.body.get("targetList", ())
+    return _joined(targets[0]["ResTarget"]["val"]) if len(targets) == 1 else ""
+
+
+def _joined(node: Any) -> str:
+    """The text of literals that are joined by ``||``; '' where one of them is none."""
+    joined = node.get("A_Expr", {})
+    if joined.get("name", [{}])[-1].get("String", {}).get("sval") != "||":
+        return _constant(node)
+    parts = [_joined(joined[side]) for side in ("lexpr", "rexpr")]
+    return "".join(parts) if all(parts) else ""
 
 
 def _read_sql(text: str) -> BodyNames:

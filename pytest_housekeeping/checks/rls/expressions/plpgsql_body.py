@@ -7,17 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parse import nodes_of
-from pytest_housekeeping.sql.parser import Node, ParseError, changed, is_a, parse, parse_plpgsql
+from pytest_housekeeping.sql.parser import Node, ParseError, changed, is_a, parse
+from pytest_housekeeping.sql.plpgsql_tree import plpgsql_tree
 
-_TAG = "$hk_body$"
-_DECLARED = re.compile(r"\bdeclare\b.*?\bbegin\b", re.IGNORECASE | re.DOTALL)
-_OWN_TYPE = re.compile(
-    r"""((?:^|;|\bdeclare)\s*(?:"[^"]+"|\w+)(?:\s+constant)?)\s+"""
-    r"""((?:"[^"]+"|\w+)(?:\s*\.\s*(?:"[^"]+"|\w+))+(?:%(?:row)?type)?)(?:\[\])*""",
-    re.IGNORECASE,
-)
 _DYNAMIC = ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors", "dynquery")
 _ASSIGNS = re.compile(r":?=")
 _TARGET = re.compile(r'\s*("[^"]+"|\w+)')
@@ -44,7 +37,11 @@ def read_plpgsql(source: str, arguments: Sequence[str]) -> PlpgsqlBody:
     trees: list[Node] = []
     dynamic: list[Node] = []
     given: dict[str, list[Node]] = {}
-    for key, value in nodes_of(_tree(source, arguments)):
+    try:
+        tree = plpgsql_tree(source, arguments)
+    except ParseError:
+        raise FlowUnread from None
+    for key, value in nodes_of(tree):
         if key == "PLpgSQL_expr":
             trees += _parsed(value["query"])
         elif key in _DYNAMIC:
@@ -58,26 +55,6 @@ def read_plpgsql(source: str, arguments: Sequence[str]) -> PlpgsqlBody:
         given={name: tuple(each) for name, each in given.items()},
         aliases={one.strip('"').lower(): other.strip('"') for one, other in _ALIAS.findall(source)},
     )
-
-
-def _tree(source: str, arguments: Sequence[str]) -> Any:
-    """A body fits only some return types. The parser knows none of the project's own: what is
-    declared to be of one is read as a text, or as a row."""
-    named = ", ".join(f"{in_quotes(name) if name else ''} text" for name in arguments)
-    plain = _DECLARED.sub(lambda part: _OWN_TYPE.sub(_known_type, part[0]), source)
-    for body in dict.fromkeys((source, plain)):
-        for returns in ("void", "text", "SETOF record", "trigger", "event_trigger"):
-            taken = "" if returns.endswith("trigger") else named
-            text = f"CREATE FUNCTION f({taken}) RETURNS {returns} LANGUAGE plpgsql AS "
-            try:
-                return parse_plpgsql(f"{text}{_TAG}{body}{_TAG}")
-            except ParseError:
-                continue
-    raise FlowUnread
-
-
-def _known_type(declared: re.Match[str]) -> str:
-    return f"{declared[1]} {'record' if declared[2].lower().endswith('%rowtype') else 'text'}"
 
 
 def _gifts(key: str, value: Any) -> Iterator[tuple[str, Node]]:
