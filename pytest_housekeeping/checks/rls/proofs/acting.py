@@ -3,7 +3,8 @@
 A helper that looks into the table of members, past its policies, is sound where each row that it
 sees belongs to whom the session acts for. So a body is let through when every protected table in it
 is joined, by AND and by =, to the identity that the context carries, or to a table that is; nothing
-that it does not say counts, and it may neither write nor put a statement together.
+that it does not say counts, and it may put no statement together. What it changes stays its
+owner's, and what it inserts carries the identity.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.parser import Node, is_a, walk
 
-_READS = ("SelectStmt", "CreateFunctionStmt")
+_WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt")
+_STATEMENTS = ("SelectStmt", "CreateFunctionStmt", *_WRITES)
 
 
 def prove_acts_bound(connection: Connection, request: ProofRequest) -> Verdict:
@@ -38,7 +40,7 @@ def prove_acts_bound(connection: Connection, request: ProofRequest) -> Verdict:
         asked = asked or _read(connection, request)
         if _binds_itself(row, asked):
             evidence.append(
-                f"{row['object']}: its body compares all that it reads with the identity"
+                f"{row['object']}: its body compares all that it acts on with the identity"
             )
         else:
             found.append(row)
@@ -51,9 +53,10 @@ def prove_acts_bound(connection: Connection, request: ProofRequest) -> Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Asked:
-    """What all bodies are judged by: the protected relations, and the settings of the context."""
+    """What all bodies are judged by: the protected relations, each with the columns of which its
+    policies tell whose a row is, and the settings of the context."""
 
-    relations: frozenset[tuple[str, str]]
+    relations: Mapping[tuple[str, str], frozenset[str]]
     names: frozenset[str]
     context: frozenset[str]
     context_only: ContextOnly
@@ -74,8 +77,13 @@ class _Body:
             return (relation.schemaname, relation.relname) in self.asked.relations
         return relation.relname in self.asked.names - self.made
 
+    def identity_columns(self, relation: Node) -> frozenset[str]:
+        """None where nobody knows which relation it is."""
+        return self.asked.relations.get((relation.schemaname, relation.relname), frozenset())
+
     def is_identity(self, node: Any) -> bool:
-        """It is computed from the context alone, with nothing of the caller's choice in it."""
+        """It is computed from the context, with nothing of the caller's choice in it."""
+        from_variable = False
         for each in walk(node):
             if is_a(each, "ParamRef"):
                 return False
@@ -84,12 +92,14 @@ class _Body:
                 given = self.flow.given.get(name, ()) if name not in self.arguments else ()
                 if not given or not all(self.is_identity(one) for one in given):
                     return False
-        return self.context_only.holds(node)
+                from_variable = True
+        read = replace(self.asked.context_only, settings=set(), _known={})
+        return read.holds(node) and (from_variable or bool(read.settings & self.asked.context))
 
 
 def _read(connection: Connection, request: ProofRequest) -> _Asked:
     (names,) = run_readonly(connection, scoped_query(connection, request.scope, _RELATIONS))
-    relations = frozenset((schema, name) for schema, name in names)
+    relations = {(schema, name): frozenset(columns) for schema, name, columns in names}
     return _Asked(
         relations=relations,
         names=frozenset(name for _, name in relations),
@@ -116,10 +126,10 @@ def _binds_itself(row: Mapping[str, Any], asked: _Asked) -> bool:
     return (
         bool(reading)
         and not flow.dynamic
-        and all(is_a(tree, *_READS) for tree in flow.trees)
-        and not any(is_a(node, "InsertStmt", "UpdateStmt", "DeleteStmt") for node in nodes)
+        and all(is_a(tree, *_STATEMENTS) for tree in flow.trees)
+        and not any(is_a(node, "MergeStmt", "OnConflictClause") for node in nodes)
         and all(_calls_nothing_else(body, node) for node in nodes if is_a(node, "FuncCall"))
-        and all(_is_bound(body, node) for node in nodes if is_a(node, "SelectStmt"))
+        and all(_is_own(body, node) for node in nodes if is_a(node, "SelectStmt", *_WRITES))
         and bool(body.context_only.settings & asked.context)
     )
 
@@ -133,14 +143,46 @@ def _calls_nothing_else(body: _Body, call: Node) -> bool:
     return body.context_only.holds(call)
 
 
-def _is_bound(body: _Body, select: Node) -> bool:
+def _is_own(body: _Body, statement: Node) -> bool:
+    """Whether a statement reads and writes rows of the identity alone, and leaves them its own."""
+    if is_a(statement, "SelectStmt"):
+        return _is_bound(body, statement.fromClause, statement.whereClause)
+    relation = statement.relation
+    if is_a(statement, "InsertStmt"):
+        return not body.is_protected(relation) or _inserts_own(body, statement)
+    if is_a(statement, "DeleteStmt"):
+        return _is_bound(body, (relation, *statement.usingClause), statement.whereClause)
+    columns = body.identity_columns(relation)
+    return (
+        bool(columns or not body.is_protected(relation))
+        and not any(target.name in columns for target in statement.targetList)
+        and _is_bound(body, (relation, *statement.fromClause), statement.whereClause)
+    )
+
+
+def _inserts_own(body: _Body, statement: Node) -> bool:
+    """Whether each row that is inserted has the identity in each column that tells whose it is."""
+    columns = body.identity_columns(statement.relation)
+    named = [column.name for column in statement.cols or ()]
+    source = statement.selectStmt
+    if not columns or not columns <= set(named) or source is None or source.larg is not None:
+        return False
+    rows = source.valuesLists or ([target.val for target in source.targetList],)
+    return all(
+        len(row) == len(named)
+        and all(body.is_identity(row[named.index(column)]) for column in columns)
+        for row in rows
+    )
+
+
+def _is_bound(body: _Body, read: Sequence[Any], where: Any) -> bool:
     """Whether each protected relation in FROM is compared with the identity."""
     items: dict[str, Node] = {}
     conditions: list[tuple[Node, frozenset[str]]] = []
-    for item in select.fromClause:
+    for item in read:
         _gather(item, items, conditions)
     everything = frozenset(items)
-    conditions += [(each, everything) for each in _joined(select.whereClause)]
+    conditions += [(each, everything) for each in _joined(where)]
     bound: set[str] = set()
     while True:
         more = {
@@ -220,13 +262,21 @@ def _name(column: Node) -> str:
 
 
 _RELATIONS = """
-SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(r.schema, r.name)), '[]')
+SELECT coalesce(
+    pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(r.schema, r.name, r.columns)), '[]'
+)
 FROM (
-    SELECT t.schema, t.name FROM hk_any_table AS t
-    UNION
-    SELECT n.nspname, c.relname
+    SELECT
+        t.schema,
+        t.name,
+        coalesce(pg_catalog.jsonb_agg(i.name) FILTER (WHERE i.name IS NOT NULL), '[]') AS columns
+    FROM hk_any_table AS t
+    LEFT JOIN hk_identity AS i ON t.oid = i.table_oid
+    GROUP BY t.schema, t.name
+    UNION ALL
+    SELECT n.nspname, c.relname, '[]'
     FROM hk_view_over AS v
-    INNER JOIN pg_catalog.pg_class AS c ON v.oid = c.oid
+    INNER JOIN pg_catalog.pg_class AS c ON v.oid = c.oid AND c.relkind IN ('v', 'm')
     INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
 ) AS r
 """
