@@ -2,7 +2,8 @@
 -- level: error
 -- why: ON DELETE and ON UPDATE actions run with the rights of the tables' owner. Where the key
 --   leaves out the identity, an attacker who deletes a row of its own also deletes, or empties,
---   rows of other tenants that point at it.
+--   rows of other tenants that point at it. A key that sets the identity itself to a fixed default
+--   hands the rows over to whoever that names.
 --   https://www.postgresql.org/docs/16/ddl-constraints.html
 -- fix: ALTER TABLE {table} DROP CONSTRAINT {constraint};
 --   -- and add it again with the identity's column on both sides, or with NO ACTION
@@ -113,3 +114,42 @@ WHERE
         )
     )
 GROUP BY k.object, k.name, k.table_object, k.parent_object, k.confdeltype, k.confupdtype
+UNION ALL
+SELECT
+    pg_catalog.format('%I ON %s', k.conname, t.object),
+    pg_catalog.format(
+        'it sets %s, by which its policies tell whose a row is, to %s',
+        pg_catalog.string_agg(
+            DISTINCT pg_catalog.quote_ident(a.attname), ', ' ORDER BY pg_catalog.quote_ident(a.attname)
+        ),
+        pg_catalog.min(pg_catalog.pg_get_expr(e.adbin, e.adrelid))
+    ),
+    t.object,
+    pg_catalog.format('%I', k.conname)
+FROM pg_catalog.pg_constraint AS k
+INNER JOIN hk_table AS t ON k.conrelid = t.oid AND t.row_security
+INNER JOIN pg_catalog.pg_attribute AS a
+    ON
+        k.conrelid = a.attrelid
+        AND (
+            (k.confupdtype = 'd' AND a.attnum = ANY (k.conkey))
+            OR (k.confdeltype = 'd' AND a.attnum = ANY (coalesce(k.confdelsetcols, k.conkey)))
+        )
+INNER JOIN pg_catalog.pg_attrdef AS e ON a.attrelid = e.adrelid AND a.attnum = e.adnum
+WHERE
+    k.contype = 'f'
+    AND k.conparentid = 0
+    AND EXISTS (
+        SELECT FROM hk_identity AS i WHERE i.table_oid = t.oid AND i.attnum = a.attnum
+    )
+    -- A default that asks the session is the acting one's own; NULL is nobody's.
+    AND pg_catalog.pg_get_expr(e.adbin, e.adrelid) !~ '^\(?NULL\M'
+    AND e.adbin::text !~ '\{(SQLVALUEFUNCTION|NEXTVALUEEXPR)\M'
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.regexp_matches(
+            e.adbin::text, ':(?:func|opfunc)id (\d+)', 'g'
+        ) AS m (part)
+        INNER JOIN pg_catalog.pg_proc AS f ON m.part[1]::oid = f.oid
+        WHERE f.provolatile <> 'i'
+    )
+GROUP BY k.oid, k.conname, t.object

@@ -2,12 +2,13 @@
 -- level: error
 -- why: any role may LISTEN on any channel, and no policy filters what comes: an attacker who
 --   listens reads of every tenant what NOTIFY or pg_notify puts into its payload. The key of a row,
---   or of one that it points at, is enough: who may see the row reads it by that.
+--   or of one that it points at, is enough: who may see the row reads it by that. A rewrite rule
+--   sends like a trigger.
 --   https://www.postgresql.org/docs/16/sql-notify.html
--- fix: DROP ROUTINE {object} CASCADE;
+-- fix: DROP {kind} {object}{also};
 --   -- or let it send the key of the row alone
--- leak: SELECT prosrc FROM pg_catalog.pg_proc
---   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
+-- leak: SELECT prosrc FROM pg_catalog.pg_proc WHERE oid::pg_catalog.regprocedure::text =
+--   $hk${object}$hk$;
 --   -- what it sends, every session that listens receives
 -- proof: rows-told
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer PRIMARY KEY, title text);
@@ -63,9 +64,19 @@ helper AS (
     WHERE b.reached AND b.source ~* 'notify' AND b.arguments <> '[]'::jsonb
 ),
 
+-- What a rewrite rule adds to a statement is read like a body in SQL.
+rule AS (
+    SELECT w.oid, w.ev_class AS table_oid, pg_catalog.pg_get_ruledef(w.oid) AS source
+    FROM hk_rule AS w
+    INNER JOIN hk_table AS t ON w.ev_class = t.oid
+    WHERE t.row_security
+),
+
 asked AS (
     SELECT b.oid, b.name, b.language, b.source, b.arguments FROM body AS b
     WHERE (b.reached AND b.source ~* 'notify') OR b.oid IN (SELECT f.oid FROM fires AS f)
+    UNION ALL
+    SELECT r.oid, NULL, 'sql', r.source, '[]' FROM rule AS r
 ),
 
 word AS (
@@ -95,12 +106,16 @@ sends AS (
 speaks AS (
     SELECT f.oid, f.table_oid FROM fires AS f
     UNION
+    SELECT r.oid, r.table_oid FROM rule AS r
+    UNION
     SELECT w.oid, t.oid FROM word AS w INNER JOIN hk_table AS t ON w.name = t.name::text
     WHERE t.row_security
 )
 
 SELECT
-    s.oid::pg_catalog.regprocedure::text AS object,
+    coalesce(w.object, s.oid::pg_catalog.regprocedure::text) AS object,
+    CASE WHEN w.oid IS NULL THEN 'ROUTINE' ELSE 'RULE' END AS kind,
+    CASE WHEN w.oid IS NULL THEN ' CASCADE' ELSE '' END AS also,
     'of ' || u.objects || ' is sent to every session that listens' AS detail,
     s.name,
     s.language,
@@ -119,3 +134,4 @@ INNER JOIN (
     LEFT JOIN telling AS l ON p.table_oid = l.table_oid
     GROUP BY p.oid
 ) AS u ON s.oid = u.oid
+LEFT JOIN hk_rule AS w ON s.oid = w.oid AND s.name IS NULL

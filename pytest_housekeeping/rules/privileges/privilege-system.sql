@@ -4,7 +4,8 @@
 --   tenant's rows, pg_authid the passwords, a TOAST table the long values themselves,
 --   pg_read_binary_file the data files, and lo_export writes files. One grant beyond those that
 --   the server came with gives them to an attacker. So does a view of them whose owner may read them,
---   and a function that is one of them by another name.
+--   a materialized view that keeps what such an owner saw in pg_stats, and a function that is one of
+--   them by another name.
 --   https://www.postgresql.org/docs/16/catalog-pg-init-privs.html
 -- fix: {repair}
 -- leak: SELECT objoid, classoid::pg_catalog.regclass, initprivs FROM pg_catalog.pg_init_privs;
@@ -123,19 +124,35 @@ mighty (oid) AS (
     )
 ),
 
+-- What shows each role what it may see, a materialized view keeps as its owner saw it.
+kept_of (relkind, oid, object) AS (
+    SELECT r.relkind, k.oid, k.object
+    FROM kept AS k
+    CROSS JOIN (VALUES ('v'::"char"), ('m'::"char")) AS r (relkind)
+    UNION ALL
+    SELECT 'm', c.oid, pg_catalog.format('pg_catalog.%I', c.relname)
+    FROM pg_catalog.pg_class AS c
+    WHERE
+        c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace
+        AND c.relname IN (
+            'pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs', 'pg_stat_activity', 'pg_user_mappings'
+        )
+),
+
 -- Their views, by the rule: of what PostgreSQL came with it records no dependency. Then the views
 -- of those.
 kept_view (oid, kept) AS (
     SELECT v.oid, k.object
     FROM (
-        SELECT c.oid, w.ev_action::text AS body
+        SELECT c.oid, c.relkind, w.ev_action::text AS body
         FROM pg_catalog.pg_class AS c
         INNER JOIN mighty AS m ON c.relowner = m.oid
         INNER JOIN pg_catalog.pg_rewrite AS w ON c.oid = w.ev_class AND w.ev_type = '1'
         WHERE c.oid >= 16384 AND c.relkind IN ('v', 'm')
         OFFSET 0
     ) AS v
-    INNER JOIN kept AS k ON pg_catalog.strpos(v.body, ' :relid ' || k.oid::text || ' ') > 0
+    INNER JOIN kept_of AS k
+        ON v.relkind = k.relkind AND pg_catalog.strpos(v.body, ' :relid ' || k.oid::text || ' ') > 0
     UNION
     SELECT r.view_oid, o.kept
     FROM kept_view AS o INNER JOIN hk_view_reads AS r ON o.oid = r.relation_oid

@@ -1,7 +1,9 @@
--- title: An untrusted role owns a function or a view that a protected schema relies on
+-- title: An untrusted role owns a function, a type or a view that a protected schema relies on
 -- level: error
 -- why: the owner rewrites it: a function that policies or triggers call then says whatever an
---   attacker wants, and a view reads what its next reader may read.
+--   attacker wants, and a view reads what its next reader may read. A constraint that the owner of
+--   a domain adds is shown the value of every row of that type, whatever the policies hide, and a
+--   renamed value of an enum changes them all.
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
 -- fix: ALTER {kind} {object} OWNER TO {migrator};
 -- leak: SELECT oid::pg_catalog.regprocedure, proowner::pg_catalog.regrole FROM pg_catalog.pg_proc
@@ -82,6 +84,28 @@ FROM (
                     d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                     AND d.objid = c.oid
                     AND d.deptype IN ('a', 'i')
+            )
+        )
+    UNION ALL
+    -- Domains, enums, ranges and composite types, here or of a column here. A table's rows, arrays
+    -- and multiranges go with what they are of.
+    SELECT
+        CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END,
+        pg_catalog.format('%I.%I', n.nspname, t.typname),
+        t.typowner
+    FROM pg_catalog.pg_type AS t
+    INNER JOIN pg_catalog.pg_namespace AS n ON t.typnamespace = n.oid
+    LEFT JOIN pg_catalog.pg_class AS c ON t.typrelid = c.oid
+    WHERE
+        t.typowner IN (SELECT h.oid FROM hk_owner AS h)
+        AND t.typtype IN ('c', 'd', 'e', 'r')
+        AND coalesce(c.relkind, 'c') = 'c'
+        AND (
+            t.typnamespace IN (SELECT s.oid FROM hk_schema AS s)
+            OR EXISTS (
+                SELECT FROM pg_catalog.pg_attribute AS a
+                INNER JOIN hk_table AS k ON a.attrelid = k.oid
+                WHERE a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped
             )
         )
 ) AS o

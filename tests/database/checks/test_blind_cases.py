@@ -25,6 +25,8 @@ from support.blind import (
     Planted,
     Sound,
 )
+from support.blind.later import PLANTED as LATER_PLANTED
+from support.blind.later import SOUND as LATER_SOUND
 from support.guarded import RULES, judged
 from support.lent_database import LentDatabase
 
@@ -82,7 +84,7 @@ def does_harm(connection: Connection, case: Planted) -> bool:
         return row is not None and row[0] is True
 
 
-@pytest.mark.parametrize("case", PLANTED, ids=str)
+@pytest.mark.parametrize("case", [*PLANTED, *LATER_PLANTED], ids=str)
 def test_what_does_harm_is_told_and_closed_by_the_printed_fix(
     studio: Connection, case: Planted
 ) -> None:
@@ -105,7 +107,7 @@ def test_what_does_harm_is_told_and_closed_by_the_printed_fix(
         assert not objects & {each.object for each in alarms(studio, rules)}
 
 
-@pytest.mark.parametrize("case", SOUND, ids=str)
+@pytest.mark.parametrize("case", [*SOUND, *LATER_SOUND], ids=str)
 def test_what_only_looks_like_it_is_silent(studio: Connection, case: Sound) -> None:
     """What acting would tell is asked of those kinds; of all, what can be read."""
     rules = [
