@@ -54,12 +54,14 @@ def explain(
         there, number = origin(text, path, line)
         where = f"{there}:{number}:{column}"
         lines.append(excerpt(text, line, column))
+    unseen = diag.sqlstate == "42501" and "affected by row-level security" in message
     told = [message, diag.message_detail, diag.message_hint, diag.context, diag.internal_query]
     lines += [
         f"  {label}: {value}"
         for label, value in (
             ("detail", diag.message_detail),
-            ("hint", diag.message_hint),
+            # PostgreSQL's there is to take FORCE away, and the protection with it.
+            ("hint", None if unseen else diag.message_hint),
             ("context", diag.context),
         )
         if value
@@ -68,7 +70,7 @@ def explain(
     found = without_passwords("\n".join([head, *lines]), text, *filter(None, told))
     if found is None:
         return _without_words(where, error, unshown(text))
-    if diag.sqlstate == "42501" and "affected by row-level security" in message:
+    if unseen:
         return SqlFailed(found, sqlstate="42501", why=_UNSEEN_WHY, fix=_UNSEEN_FIX)
     return SqlFailed(found, sqlstate=diag.sqlstate or "")
 
