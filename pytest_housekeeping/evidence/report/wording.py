@@ -139,7 +139,7 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
         " could not be read again to compare it: the failed step says which.",
         "First look at everything: pytest --hk-mode=verify{target}",
         "Where something differs and the batch itself did it, repair it by a new migration or go"
-        " back: the incident report has a proposal for the way.",
+        " back: the incident report has a proposal for the way, if the schema could be read again.",
     ),
     RunOutcome.NOTHING_TO_PROMOTE: _good(
         "Nothing to promote", "Everything is applied already, and every check passed."

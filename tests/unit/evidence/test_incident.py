@@ -21,7 +21,7 @@ from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.recording.incident_files import write_incident
 from pytest_housekeeping.promotion.rollback.selection import Reverted
-from support.evidence_samples import DOES, START, failed_sample, sample
+from support.evidence_samples import DOES, START, failed_sample, forged, sample
 
 PASSWORD = "correct-horse-7-battery-STAPLE"
 
@@ -103,6 +103,18 @@ def test_what_no_rollback_takes_back_is_not_called_as_it_was() -> None:
     assert but in incident_report(told)
     assert but in outcome_text(told).meaning
     assert "no rollback" not in incident_report(audit) + outcome_text(audit).meaning
+
+
+def test_a_schema_that_nobody_could_read_again_is_not_said_to_be_below() -> None:
+    kept = {"path": "ops/audit/prod_schema_after_x.sql", "sha256": "a" * 64}
+    audit = sample(RunOutcome.PROMOTED_UNPROVED)
+    assert audit.snapshot.after is None
+    report = incident_report(audit, reverted=(), changes=(), proposal="", audit_folder="audit")
+    assert "The snapshots below" not in report
+    assert "the schema was not read again" in report
+    read = forged(audit, lambda document: document["snapshot"].update(after=kept))
+    report = incident_report(read, reverted=(), changes=(), proposal="", audit_folder="audit")
+    assert "The snapshots below say what differs." in report
 
 
 def test_a_proposal_is_told_by_what_the_run_did() -> None:
