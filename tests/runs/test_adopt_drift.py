@@ -6,11 +6,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from pytest_housekeeping.postgres.own_tables.chain import link, read_rows
+from pytest_housekeeping.postgres.own_tables.tables import columns_of
+from pytest_housekeeping.snapshot.coverage import Around, since
+from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import to_json
 from support.production_project import UNPROVED, Production, Rehearsal, merge_audit
 
+OWN = "housekeeping"
 PROVED = "[tool.housekeeping]\nlint = false\n"
 BY_HAND = """
 SET ROLE promoter;
@@ -59,6 +67,23 @@ def by_hand(production: Production, statements: str, undone: str) -> Iterator[No
         yield
     finally:
         production.execute(undone)
+
+
+def recorded_as_by_0_1_0(production: Production) -> None:
+    """The schema on record without that of the tool's own tables, in the first form."""
+    with production.server.superuser() as connection:
+        schema = read_fingerprint(connection, exclude_schemas=(OWN,), around=Around.NOTHING)
+        first = replace(schema.without(*since(1)), version=1)
+        connection.execute(
+            "UPDATE housekeeping.promotion SET objects = %s, fingerprint = %s",
+            (to_json(first), first.digest),
+        )
+        chain = ""
+        for row in read_rows(connection, OWN, "promotion", columns_of(connection, OWN)):
+            chain = link(chain, row.table, row.fields)
+            connection.execute(
+                "UPDATE housekeeping.promotion SET chain = %s WHERE id = %s", (chain, row.id)
+            )
 
 
 def migrations(production: Production) -> list[str]:
@@ -150,3 +175,24 @@ def test_it_is_proved_recorded_and_never_run(whole: Production) -> None:
     assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
     staged = whole.stage()
     assert (staged.code, staged.outcome) == (0, "nothing_to_promote"), staged.output
+
+
+def test_behind_a_record_of_0_1_0_what_was_made_by_hand_is_adopted_and_nothing_else(
+    rehearsed: Rehearsal, tmp_path: Path
+) -> None:
+    production = rehearsed.fresh(tmp_path)
+    production.change({"pyproject.toml": UNPROVED})
+    assert production.promote().code == 0
+    merge_audit(production.root)
+    recorded_as_by_0_1_0(production)
+    code, said = adopt(production)
+    assert code == 0, said
+    assert "nothing to adopt: production is as run " in said
+    production.execute("ALTER TABLE desk.ticket ADD COLUMN mood text")
+    code, said = adopt(production)
+    assert code == 0, said
+    file = "sql/migrations/0005_adopt_drift.sql"
+    assert f"written: {file}, for 1 objects that were changed by hand" in said
+    production.project.commit()
+    run = production.promote("--hk-baseline=5")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output

@@ -171,7 +171,8 @@ def _forks(records: Sequence[Record]) -> Iterator[Finding]:
                 level=Level.WARNING,
                 object=first.path,
                 detail=f"{follows}, and so does {names}",
-                fix="none, where runs overlapped, or ran in clones that did not know each other",
+                fix="none, where runs overlapped, ran in clones that did not know each other, or"
+                " were killed: the audit that the next run makes of such a one follows no other",
             )
 
 

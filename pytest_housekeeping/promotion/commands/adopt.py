@@ -83,14 +83,15 @@ def adopt_drift(root: Path, *, target: str = PRODUCTION) -> Iterator[str]:
             identity = identified(connection)
             _refuse_misplaced(config, sources, repository, identity)
             connection.execute(_READ_ONLY)
+            _refuse_pending(config, sources, connection)
+            left = left_schema(config, repository, connection)
             production = _Production(
                 address=address,
                 connection=connection,
                 identity=identity,
-                schema=read_fingerprint(connection, exclude_schemas=()),
+                # An earlier version recorded the schema without that of its own tables.
+                schema=read_fingerprint(connection, exclude_schemas=left.fingerprint.excluded),
             )
-            _refuse_pending(config, sources, connection)
-            left = left_schema(config, repository, connection)
             drift = drift_since(left, production.schema, config)
             if not (drift.schema or drift.around):
                 yield f"nothing to adopt: production is as run {left.run} left it"
