@@ -117,6 +117,29 @@ class _StatementReader:
         if "schemaname" in body:
             self._add((body["schemaname"],), ReferenceKind.SCHEMA)
 
+    def _GrantStmt(self, body: Any) -> None:  # noqa: N802
+        if (
+            body.get("objtype") == "OBJECT_SCHEMA"
+            or body.get("targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
+        ):
+            self._schemas(body.get("objects", []))
+
+    def _AlterDefaultPrivilegesStmt(self, body: Any) -> None:  # noqa: N802
+        for option in body.get("options", []):
+            if option["DefElem"].get("defname") == "schemas":
+                self._schemas(option["DefElem"]["arg"]["List"]["items"])
+
+    def _CommentStmt(self, body: Any) -> None:  # noqa: N802
+        items = body.get("object", {}).get("List", {}).get("items", [])
+        if body.get("objtype") in _DROPPED_RELATIONS:
+            self._add(_strings(items), ReferenceKind.RELATION)
+        elif body.get("objtype") == "OBJECT_COLUMN":
+            self._add(_strings(items)[:-1], ReferenceKind.RELATION)
+
+    def _schemas(self, nodes: Any) -> None:
+        for name in _strings(nodes):
+            self._add((name,), ReferenceKind.SCHEMA)
+
     def _CreateFunctionStmt(self, body: Any) -> None:  # noqa: N802
         name = _strings(body.get("funcname", []))
         self._found.makes.append(name[-1])

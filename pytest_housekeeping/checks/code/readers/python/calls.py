@@ -17,9 +17,15 @@ from pytest_housekeeping.checks.code.readers.python.sinks import (
 from pytest_housekeeping.checks.code.readers.python.survey import CallSite, Survey, call_name, span
 from pytest_housekeeping.checks.code.readers.python.text import static_value
 from pytest_housekeeping.checks.code.sqltext.collector import Collector
+from pytest_housekeeping.checks.code.vocabulary import vocabulary
 
 _CONNECTORS = frozenset(["connect", "create_pool", "ConnectionPool", "AsyncConnectionPool"])
-_NAMING_CALLS = frozenset(["read_sql_table", "callproc", "copy_from", "copy_to"])
+_NAMING_CALLS = vocabulary(
+    """
+    read_sql_table callproc copy_from copy_to
+    copy_records_to_table copy_to_table copy_from_table
+    """
+)
 _CHOOSING_OPTIONS = (
     ("user", ReferenceKind.ROLE),
     ("role", ReferenceKind.ROLE),
@@ -70,7 +76,7 @@ def _named(site: CallSite, name: str, collector: Collector) -> Iterator[int]:
     if text is None:
         collector.add_undecided(place, f"{name}() of a name that is made at run time")
         return
-    schema = next((k.value for k in site.node.keywords if k.arg == "schema"), None)
+    schema = next((k.value for k in site.node.keywords if k.arg in ("schema", "schema_name")), None)
     prefix = static_value(schema, site.scope) if schema is not None else None
     kind = ReferenceKind.FUNCTION if name == "callproc" else ReferenceKind.RELATION
     collector.add_dotted(f"{prefix}.{text}" if prefix else text, kind, place, how=f"{name}()")

@@ -24,8 +24,19 @@ def read(survey: Survey, collector: Collector) -> None:
     """Take in every class that says which table it is mapped to."""
     default = metadata_schema(survey)
     for site in survey.classes:
-        _mapped_class(site, collector, default)
+        _mapped_class(site, collector, _base_schema(site, survey) or default)
         _django_model(site, collector)
+
+
+def _base_schema(site: ClassSite, survey: Survey) -> str | None:
+    """The schema in the ``__table_args__`` of a class of this file that it is derived from."""
+    bases = {base.id for base in site.node.bases if isinstance(base, ast.Name)} - {site.node.name}
+    for other in survey.classes:
+        if other.node.name in bases:
+            given = dict(_assignments(other.node.body))
+            if schema := _argument_schema(given.get("__table_args__"), other.scope):
+                return schema
+    return None
 
 
 def _mapped_class(site: ClassSite, collector: Collector, default: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Tables, schemas and columns that SQLAlchemy's and psycopg's own objects name."""
+"""Names that SQLAlchemy, Alembic, psycopg and Supabase are handed as objects of their own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from pytest_housekeeping.checks.code.readers.python.text import static_value
 from pytest_housekeeping.checks.code.sqltext.collector import Collector, Span
 
 _NAMING = {"Table", "ForeignKey", "ForeignKeyConstraint", "MetaData", "Identifier"}
+# What supabase-py asks of a client that a schema was chosen for.
+_OF_A_SCHEMA = {
+    "table": ReferenceKind.RELATION,
+    "from_": ReferenceKind.RELATION,
+    "rpc": ReferenceKind.FUNCTION,
+}
+_ALEMBIC_SCHEMAS = ("schema", "source_schema", "referent_schema")
 
 
 def read(survey: Survey, collector: Collector) -> None:
@@ -22,6 +29,10 @@ def read(survey: Survey, collector: Collector) -> None:
             _translated(site, collector)
         if call_name(site.node) in _NAMING:
             _read_call(site, survey, collector, default)
+        elif call_name(site.node) in _OF_A_SCHEMA:
+            _of_a_schema(site, collector)
+        _by_alembic(site, collector)
+        _function_of_a_schema(site, survey, collector)
 
 
 def metadata_schema(survey: Survey) -> str | None:
@@ -67,6 +78,49 @@ def _table(site: CallSite, name: str | None, collector: Collector, default: str 
     schema = _schema_in(site.node, site.scope) or _schema_of(metadata, site.scope) or default
     names = tuple(_columns(columns, site.scope))
     collector.add_relation(schema, name, place, how="Table()", columns=names)
+
+
+def _of_a_schema(site: CallSite, collector: Collector) -> None:
+    """``client.schema("governance").table("ledger")``."""
+    receiver = site.node.func.value if isinstance(site.node.func, ast.Attribute) else None
+    if not (isinstance(receiver, ast.Call) and call_name(receiver) == "schema" and receiver.args):
+        return
+    schema = static_value(receiver.args[0], site.scope)
+    name = static_value(site.node.args[0], site.scope) if site.node.args else None
+    if schema and schema.isidentifier() and name:
+        place = span(collector, site.node, site.symbol)
+        kind = _OF_A_SCHEMA[call_name(site.node)]
+        collector.add_name((schema, name), kind, place, how="schema()", certain=False)
+
+
+def _by_alembic(site: CallSite, collector: Collector) -> None:
+    """``op.add_column("ledger", ..., schema="governance")``."""
+    function = site.node.func
+    if not (
+        isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and function.value.id == "op"
+    ):
+        return
+    for keyword in site.node.keywords:
+        schema = (
+            static_value(keyword.value, site.scope) if keyword.arg in _ALEMBIC_SCHEMAS else None
+        )
+        if schema:
+            place = span(collector, keyword.value, site.symbol)
+            collector.add_name((schema,), ReferenceKind.SCHEMA, place, how=f"op.{function.attr}()")
+
+
+def _function_of_a_schema(site: CallSite, survey: Survey, collector: Collector) -> None:
+    """``func.governance.close_books(2027)`` of SQLAlchemy."""
+    function = site.node.func
+    if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Attribute)):
+        return
+    root = function.value.value
+    if isinstance(root, ast.Name) and survey.origins.get(root.id) == "sqlalchemy.func":
+        place = span(collector, site.node, site.symbol)
+        parts = (function.value.attr, function.attr)
+        collector.add_name(parts, ReferenceKind.FUNCTION, place, how="func", certain=False)
 
 
 def _is_column(text: str) -> bool:
