@@ -106,11 +106,15 @@ def _several(tools: Sequence[FoundLayout]) -> MisuseError:
             fix='under [tool.housekeeping]: layout = "…" and migrations = "…", the folder; of two'
             " tools' files in one folder, move one's away",
         )
+    above = posixpath.commonpath([each.folder for each in tools])
+    one_history = "put the files into one folder, in the order in which they run"
+    if tools[0].layout == "flyway" and above:
+        one_history = f'layout = "flyway" and migrations = "{above}", the folder above them'
     return MisuseError(
         f"migrations are in more than one folder here: {named(said, _SHOWN)}",
         why="each may be the history of a database of its own, and nobody can say which one counts",
         fix='under [tool.housekeeping]: migrations = "…", the folder; where all of them are one'
-        " history, put the files into one folder, in the order in which they run",
+        f" history, {one_history}",
     )
 
 
@@ -249,10 +253,12 @@ def _merged(found: Iterable[FoundLayout]) -> Iterator[FoundLayout]:
 
 
 def _for_postgresql(found: list[FoundLayout]) -> list[FoundLayout]:
-    """Of folders that are called after databases, the one that is called after this one."""
-    ours = [each for each in found if _words(each.folder) & _POSTGRESQL]
-    others = [each for each in found if _words(each.folder) & _OTHERS]
-    return ours if len(ours) == 1 and len(ours) + len(others) == len(found) else found
+    """Those in folders that are not called after another database; all, where all of them are."""
+    return [
+        each
+        for each in found
+        if _words(each.folder) & _POSTGRESQL or not _words(each.folder) & _OTHERS
+    ] or found
 
 
 def _words(folder: str) -> set[str]:

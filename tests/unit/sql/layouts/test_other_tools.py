@@ -147,6 +147,26 @@ def test_of_folders_called_after_databases_the_one_of_postgresql_counts(tmp_path
     assert read_layout(tmp_path, files).config.migrations == "migrations/postgres"
 
 
+def test_a_folder_called_after_another_database_leaves_the_others(tmp_path: Path) -> None:
+    files = numbered(
+        "db/migrations/V1__a.sql", "clickhouse/a/1_a.up.sql", "clickhouse/b/1_a.up.sql"
+    )
+    assert read_layout(tmp_path, files).config.migrations == "db/migrations"
+
+
+def test_folders_that_are_all_called_after_other_databases_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MisuseError, match="in more than one folder here"):
+        read_layout(tmp_path, numbered("sqlite/1_a.up.sql", "mysql/1_a.up.sql"))
+
+
+def test_flyways_folders_of_one_history_are_read_by_the_folder_above(tmp_path: Path) -> None:
+    files = numbered("src/db/first/V1__a.sql", "src/db/then/V2__b.sql")
+    with pytest.raises(MisuseError, match='migrations = "src/db", the folder above'):
+        read_layout(tmp_path, files)
+    found = read_layout(tmp_path, files, settings='layout = "flyway"\nmigrations = "src/db"')
+    assert [found.file(path).version for path in found.paths()] == ["1", "2"]
+
+
 def test_the_settings_say_which_of_several_counts(tmp_path: Path) -> None:
     files = numbered("a/V1__a.sql", "b/1_a.up.sql")
     found = read_layout(tmp_path, files, settings='layout = "golang-migrate"')
