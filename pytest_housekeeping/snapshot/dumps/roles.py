@@ -68,7 +68,7 @@ def _roles(connection: Connection) -> Iterator[str]:
         if limit != -1:
             words.append(f"CONNECTION LIMIT {limit}")
         if until is not None:
-            words.append(f"VALID UNTIL '{until}+00'")
+            words.append(f"VALID UNTIL '{until}'")
         yield f"CREATE ROLE {in_quotes(name)} WITH {' '.join(words)};"
         if about is not None:
             yield f"COMMENT ON ROLE {in_quotes(name)} IS {_literal(about)};"
@@ -170,8 +170,7 @@ def _literal(value: str) -> str:
 _ROLES: LiteralString = r"""
 SELECT rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication,
     rolbypassrls, rolconnlimit,
-    pg_catalog.to_char(nullif(rolvaliduntil, 'infinity') AT TIME ZONE 'UTC',
-        'YYYY-MM-DD HH24:MI:SS'),
+    pg_catalog.to_jsonb(rolvaliduntil) #>> '{}',
     pg_catalog.shobj_description(oid, 'pg_authid')
 FROM pg_catalog.pg_roles WHERE oid <> 10 AND rolname !~ '^pg_'
 ORDER BY rolname COLLATE "C"

@@ -32,6 +32,9 @@ from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefuse
 AROUND = """
 CREATE ROLE hk_twin_app LOGIN CONNECTION LIMIT 3;
 CREATE ROLE "hk twin ""lead" NOINHERIT;
+CREATE ROLE "hk twin for ever" VALID UNTIL 'infinity';
+CREATE ROLE "hk twin moment" VALID UNTIL '2031-01-01 00:00:00.5+02';
+CREATE ROLE "hk twin never" VALID UNTIL '-infinity';
 GRANT hk_twin_app TO "hk twin ""lead" WITH ADMIN OPTION, INHERIT FALSE;
 ALTER ROLE hk_twin_app SET search_path = shop, '';
 CREATE SCHEMA shop;
@@ -59,7 +62,7 @@ REVOKE ALL ON PARAMETER work_mem FROM hk_twin_app;
 REVOKE ALL ON PARAMETER log_min_messages FROM hk_twin_app CASCADE;
 SELECT lo_unlink(4711), lo_unlink(4712);
 DROP SCHEMA shop CASCADE;
-DROP ROLE hk_twin_app, "hk twin ""lead";
+DROP ROLE hk_twin_app, "hk twin ""lead", "hk twin for ever", "hk twin moment", "hk twin never";
 """
 
 _LEFT_ROLES = "SELECT quote_ident(rolname) FROM pg_roles WHERE rolname ~ '^hk.twin' ORDER BY 1 DESC"
