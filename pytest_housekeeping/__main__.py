@@ -251,6 +251,8 @@ def _out(text: str) -> None:
 
 
 def _say(text: str) -> None:
+    # In a pipe standard output is buffered: what was said first is read first.
+    sys.stdout.flush()
     sys.stderr.write(f"{text}\n")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,3 +59,18 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, "".join(map(str, parts))
         elif isinstance(node, ast.Constant) and id(node) not in inside:
             yield node.lineno, str(node.value)
+
+
+def test_in_a_pipe_a_command_is_read_in_the_order_in_which_it_speaks() -> None:
+    """Standard output is buffered there and standard error is not: both go into one log."""
+    speak = (
+        "from pytest_housekeeping import __main__ as m; m._out('1\\n'); m._say('2'); m._out('3\\n')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", speak],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["1", "2", "3"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.git.objects import BRANCHES
 from pytest_housekeeping.evidence.report.batch import TouchedRelation, destroyed_lines, touched
@@ -69,6 +70,7 @@ def incident_report(
         changes=changes,
         folder=audit_folder,
         branches=BRANCHES,
+        verify=f"pytest --hk-mode=verify{Target(name=run.target).option}",
     )
 
 

@@ -111,7 +111,10 @@ def test_a_schema_that_nobody_could_read_again_is_not_said_to_be_below() -> None
     assert audit.snapshot.after is None
     report = incident_report(audit, reverted=(), changes=(), proposal="", audit_folder="audit")
     assert "The snapshots below" not in report
-    assert "the schema was not read again" in report
+    assert "the schema was not read again. `pytest --hk-mode=verify` reads it" in report
+    other = forged(audit, lambda document: document["run"].update(target="pre"))
+    report = incident_report(other, reverted=(), changes=(), proposal="", audit_folder="audit")
+    assert "`pytest --hk-mode=verify --hk-target=pre` reads it" in report
     read = forged(audit, lambda document: document["snapshot"].update(after=kept))
     report = incident_report(read, reverted=(), changes=(), proposal="", audit_folder="audit")
     assert "The snapshots below say what differs." in report
