@@ -119,6 +119,27 @@ def test_production_sees_nothing_of_a_batch_that_fails_with_rows(production: Pro
     assert production.before.differences(production.state) == []
 
 
+def test_an_index_that_was_built_and_not_recorded_is_recognised_there_as_well(
+    production: Production,
+) -> None:
+    """As a run has left it that ended between the build and its record."""
+    production.execute(
+        "INSERT INTO vault.secret VALUES (1, 'content');"
+        " CREATE INDEX secret_content ON vault.secret (content)"
+    )
+    index = "CREATE INDEX CONCURRENTLY secret_content ON vault.secret (content);\n"
+    files = {
+        "pyproject.toml": UNPROVED,
+        "sql/migrations/0005_index.sql": f"-- hk: transaction=none\n{index}",
+        "sql/migrations/0006_more.sql": "ALTER TABLE vault.secret ADD COLUMN more text;\n",
+    }
+    production.change(files)
+    run = production.promote(mode="plan", confirm=None)
+    assert found(run, "fails-with-rows") == {}, run.output
+    assert run.steps["rehearse::seeded"] == "passed", run.output
+    assert "vault.secret (" in run.message("rehearse::seeded")
+
+
 VANISHES = """
 CREATE FUNCTION vault.no() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'not here'; END $$;

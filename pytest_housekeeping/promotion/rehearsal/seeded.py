@@ -19,7 +19,6 @@ from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
 from pytest_housekeeping.postgres.batch_facts import DROPPED, MADE
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
@@ -27,6 +26,7 @@ from pytest_housekeeping.promotion.rehearsal.refused_values import refused_for_v
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.standing_rows import StandingTable, tables_with_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.promotion.transaction import autocommit
 from pytest_housekeeping.snapshot.copies.spare import SPARE
 from pytest_housekeeping.snapshot.copies.twin import Twin
 from pytest_housekeeping.sql.identifiers import unquoted
@@ -140,7 +140,7 @@ def _apply(context: RunContext, rehearsal: Rehearsal, spare: Twin, tried: _Tried
                 if any(file.transaction == "none" for file, _ in files):
                     for file, text in files:
                         tried.path, tried.text = file.path, text
-                        run_text(connection, file.path, text)
+                        autocommit.apply(connection, file, text)
                         tried.files += 1
                     continue
                 transaction = begin(connection, context.config)
