@@ -117,14 +117,13 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     if not (config.option.hk_mode or config.option.hk_json):
         return (yield)
     from pytest_housekeeping.plugin.last_word import speak
-    from pytest_housekeeping.plugin.refusals import refuse_without_end
+    from pytest_housekeeping.plugin.refusals import status_of_end
     from pytest_housekeeping.plugin.stash import HEARD
 
     config.stash[HEARD] = True
     status, refused = None, None
     try:
-        status = yield
-        refuse_without_end(config, status)
+        status = status_of_end(config, (yield))
     except BaseException as error:
         refused = error
         raise

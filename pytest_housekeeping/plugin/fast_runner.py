@@ -42,7 +42,7 @@ def nobody_else_has(
     """Whether nobody but pytest and its plugins that leave steps alone implements these hooks."""
     parts = (*_PART_OF_IT, *others)
     return all(
-        implementation.plugin is ours or _package(implementation.plugin) in parts
+        implementation.plugin is ours or package_of(implementation.plugin) in parts
         for name in hooks
         for implementation in getattr(config.hook, name).get_hookimpls()
     )
@@ -106,6 +106,7 @@ def _repeats(config: pytest.Config) -> bool:
     return bool(by_settings) or any(each is not None for each in options)
 
 
-def _package(plugin: object) -> str:
+def package_of(plugin: object) -> str:
+    """The name of the package that a plugin is from."""
     module = getattr(plugin, "__name__", None) or type(plugin).__module__
     return str(module).partition(".")[0]

@@ -11,26 +11,28 @@ from pytest_housekeeping.model import Kind, Outcome, Step, StepResult
 
 
 def outcome_of(
-    step: Step, result: StepResult | None, reports: Sequence[pytest.TestReport]
+    step: Step,
+    result: StepResult | None,
+    reports: Sequence[pytest.TestReport],
+    no_pass: Sequence[pytest.TestReport],
 ) -> StepResult:
-    """Join the step's own ``result`` with the reports of its item.
+    """Join the step's own ``result`` with the reports of its item, and with those of it that were
+    ``no_pass`` at any time.
 
     Passed means: called and torn down, every phase passed, and none of them expected to fail. A
     step that is no test must also have a result that passed; no report can make up for that.
     """
     duration = sum(report.duration for report in reports)
-    reports_pass = {"call", "teardown"} <= {report.when for report in reports} and not any(
-        _is_no_pass(report) for report in reports
-    )
+    reports_pass = {"call", "teardown"} <= {report.when for report in reports} and not no_pass
     step_passes = result.outcome is Outcome.PASSED if result else step.kind is Kind.TEST
     if reports_pass and step_passes:
         if result is not None:
             # A file that was applied ahead of its item took the time that it says.
             return replace(result, duration_s=result.duration_s or duration)
         return StepResult(step=step, outcome=Outcome.PASSED, duration_s=duration, examined=1)
-    failed = reports_pass or any(report.failed for report in reports)
+    failed = reports_pass or any(report.failed for report in no_pass)
     own = result.message if result else "it came to no result, whatever its report says"
-    message = next((_reason(report) for report in reports if _is_no_pass(report)), own)
+    message = next(map(_reason, no_pass), own)
     return replace(
         result or StepResult(step=step, outcome=Outcome.FAILED),
         outcome=Outcome.FAILED if failed else Outcome.SKIPPED,
@@ -49,7 +51,7 @@ def why_not_collected(report: pytest.CollectReport) -> str:
     return f"{where}: cannot be collected: {said.removeprefix('E').strip()}"
 
 
-def _is_no_pass(report: pytest.TestReport) -> bool:
+def is_no_pass(report: pytest.TestReport) -> bool:
     """Whether the phase failed, was skipped, or is marked as expected to fail (xfail)."""
     return not report.passed or hasattr(report, "wasxfail")
 

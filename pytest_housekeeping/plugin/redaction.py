@@ -41,8 +41,19 @@ def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Sec
     elif secrets.find(report.longreprtext):
         report.longrepr = secrets.redact(report.longreprtext)
     report.sections = [(name, secrets.redact(text)) for name, text in report.sections]
-    properties = report.user_properties if isinstance(report, pytest.TestReport) else []
-    properties[:] = [(secrets.redact(n), secrets.redact_all(value)) for n, value in properties]
+    if isinstance(report, pytest.TestReport):
+        properties = report.user_properties
+        properties[:] = [(secrets.redact(n), secrets.redact_all(value)) for n, value in properties]
+        if hasattr(report, "wasxfail"):
+            report.wasxfail = secrets.redact(report.wasxfail)
+
+
+def redact_call(call: pytest.CallInfo[None], secrets: Secrets) -> None:
+    """Take an exception that tells a secret out of the sight of plugins that read it themselves."""
+    raised = call.excinfo
+    if raised is not None and secrets and secrets.find(said := raised.exconly()):
+        told = pytest.fail.Exception(secrets.redact(said)).with_traceback(raised.tb)
+        call.excinfo = pytest.ExceptionInfo.from_exception(told)
 
 
 def guard_terminal(config: pytest.Config, secrets: Secrets) -> None:

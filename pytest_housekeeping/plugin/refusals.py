@@ -140,16 +140,20 @@ def refuse_without_mode() -> None:
     )
 
 
-def refuse_without_end(config: pytest.Config, status: int | None) -> None:
-    """Raises pytest.UsageError where pytest ends well and the run has not come to its end."""
+def status_of_end(config: pytest.Config, status: int | None) -> int:
+    """The exit code of a run with a mode: 0 only where pytest and the run itself say so.
+
+    Raises pytest.UsageError where pytest ends well and the run has not come to its end.
+    """
     option = config.option
     runs = option.hk_mode and not any(getattr(option, each, 0) for each in _NO_RUN)
-    if runs and status == 0 and not config.stash.get(ENDED, False):
+    if runs and status == 0 and ENDED not in config.stash:
         raise misuse(
             f"--hk-mode={option.hk_mode} was given, and the run did not come to its end",
             why="something has switched it off, and nothing of the plan is known to have run",
             fix="look for a conftest.py or a plugin that unregisters housekeeping-run",
         )
+    return int(status or 0) or config.stash.get(ENDED, 0)
 
 
 def _options(config: pytest.Config) -> Iterator[str]:

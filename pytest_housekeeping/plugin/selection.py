@@ -32,12 +32,13 @@ class Selection:
         self.pulled_in = 0
         self.left_out = 0
 
-    def step_of(self, item: pytest.Item) -> Step | None:
-        """The step that an item stands for; of a parametrised test, that of its function."""
+    def step_of(self, item: pytest.Item) -> Step:
+        """The step that an item stands for; of a parametrised test, that of its function.
+
+        What a plugin or a conftest collects, a doctest say, is a test as well.
+        """
         if isinstance(item, nodes.StepItem):
             return item.step
-        if not isinstance(item, pytest.Function):
-            return None
         base = item.nodeid.partition("[")[0]
         return self.steps.get(base) or Step(
             id=item.nodeid,
@@ -55,7 +56,7 @@ class Selection:
 
         They were collected all the same, for their modules are code that is attested.
         """
-        tests = [item for item in items if (step := self.step_of(item)) and step.kind is Kind.TEST]
+        tests = [item for item in items if self.step_of(item).kind is Kind.TEST]
         session.config.hook.pytest_deselected(items=tests)
         return [item for item in items if item not in tests]
 
@@ -120,8 +121,8 @@ class Selection:
         chosen: dict[str, list[pytest.Item]] = {}
         for item in items:
             step = self.step_of(item)
-            if step is None or step.id not in self.brought:
-                chosen.setdefault(step.id if step else item.nodeid, []).append(item)
+            if step.id not in self.brought:
+                chosen.setdefault(step.id, []).append(item)
         self.partial = self._is_partial(chosen, session.config)
         self._pull_in(chosen, session)
         self.left_out = len(set(self.steps) - set(chosen))
@@ -138,8 +139,6 @@ class Selection:
         marks: dict[str, pytest.Mark] = {}
         for item in items:
             step = self.step_of(item)
-            if step is None:
-                continue
             self.known.setdefault(step.id, []).append(item)
             self.expected.setdefault(step.id, set()).add(item.nodeid)
             for name in (step.phase.value, step.kind.value):

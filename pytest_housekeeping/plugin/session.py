@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import warnings
 from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,24 +16,21 @@ from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plugin import fast_runner, items
 from pytest_housekeeping.plugin.import_ahead import TemplatesAhead, import_ahead
 from pytest_housekeeping.plugin.options import lists_only
-from pytest_housekeeping.plugin.outcomes import outcome_of, why_not_collected
+from pytest_housekeeping.plugin.outcomes import is_no_pass, why_not_collected
+from pytest_housekeeping.plugin.phases import Phases
 from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.sql_folders import plain_folders
 from pytest_housekeeping.plugin.stash import CODE_WATCH
-from pytest_housekeeping.plugin.step_properties import attach_result
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.recording.recorder import Recorder
 from pytest_housekeeping.promotion.repository.attestation import refusal_of
 
 # How many files the server may be ahead of their items.
 _AHEAD = 8
-_UNCHECKED = (pytest.PytestReturnNotNoneWarning, pytest.PytestUnhandledThreadExceptionWarning)
-# unittest's own words.
-_RETURNED = "It is deprecated to return a value that is not None"
 
 
-class ActiveRun:
+class ActiveRun(Phases):
     """Registered only while a mode is set; other suites never meet these hooks.
 
     One that goes on behind the collection of another, in a fork of its process, is given that as
@@ -47,6 +43,7 @@ class ActiveRun:
         promotion: Promotion,
         collected: ActiveRun | None = None,
     ) -> None:
+        super().__init__()
         self.config = config
         self.promotion = promotion
         self.plan = promotion.run.context.plan
@@ -59,7 +56,6 @@ class ActiveRun:
         self._passed_by = frozenset(self._at(path) for path in passed_by)
         self.selection: Selection = collected.selection if collected else Selection(self.plan)
         self.places: dict[pytest.Item, int] = collected.places if collected else {}
-        self.phases: dict[str, list[pytest.TestReport]] = {}
         self._known_before: dict[pytest.Item, list[tuple[items.StepItem, StepResult]]] = {}
         self._unwatched: bool | None = None
         self._templates = TemplatesAhead(rehearses=self.plan.rehearses)
@@ -191,23 +187,13 @@ class ActiveRun:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         step = self.selection.step_of(item)
-        if step is not None and step.kind is Kind.TEST:
+        if step.kind is Kind.TEST:
             blocker = self.promotion.blocker(step)
             if blocker is not None:
                 pytest.skip(f"blocked by {blocker}")
             if self._runs_inside(step):
                 self.promotion.enter_test(step)
         return (yield)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self) -> Iterator[None]:
-        """A test that returns what it should assert, or fails in a thread, has checked nothing:
-        pytest warns of it, and warnings may be switched off."""
-        with warnings.catch_warnings():
-            for category in _UNCHECKED:
-                warnings.simplefilter("error", category)
-            warnings.filterwarnings("error", _RETURNED, DeprecationWarning)
-            return (yield)
 
     def _runs_inside(self, step: Step) -> bool:
         """Whether it is a test in the promotion's transaction, and not one of an application's."""
@@ -219,16 +205,14 @@ class ActiveRun:
             return (yield)
         finally:
             step = self.selection.step_of(item)
-            if step is not None and self._runs_inside(step):
+            if self._runs_inside(step):
                 self.promotion.leave_test()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Any:
         """Steps that nobody watches are run directly; everything else by pytest."""
         self._take_known(self._known_before.pop(item, ()))
-        step = self.selection.step_of(item)
-        if step is not None:
-            self.recorder.begin_step(step)
+        self.recorder.begin_step(self.selection.step_of(item))
         if not isinstance(item, items.StepItem):
             return None
         self._templates.before(item.step, self.config.stash[CODE_WATCH].known)
@@ -243,7 +227,7 @@ class ActiveRun:
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = fast_runner.run(item)
-        self._conclude(item, item.step, reports)
+        self.conclude(item, item.step, reports, [each for each in reports if is_no_pass(each)])
         for report in reports:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -269,31 +253,3 @@ class ActiveRun:
         if not following or following[0] is not nextitem:
             following = [nextitem] if nextitem is not None else []
         return [getattr(each, "step", None) for each in following]
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        step = self.selection.step_of(item)
-        redact_report(report, self.recorder.secrets)
-        if step is not None:
-            if report.passed and call.excinfo is not None:
-                report.outcome = "failed"
-                report.longrepr = f"it raised {call.excinfo.exconly()}, whatever its report says"
-            reports = self.phases.setdefault(item.nodeid, [])
-            reports.append(report)
-            if report.when == "teardown":
-                self._conclude(item, step, self.phases.pop(item.nodeid))
-        return report
-
-    def _conclude(
-        self, item: pytest.Item, step: Step, reports: Sequence[pytest.TestReport]
-    ) -> None:
-        """Take down how the item ended, and give pytest-html what it shows of it."""
-        result = outcome_of(step, getattr(item, "result", None), reports)
-        if result.outcome is not Outcome.PASSED or self.selection.completes(step, item):
-            self.promotion.record(result)
-            self.recorder.record_steps(result)
-        for report in reports:
-            attach_result(report, result)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 PROMOTION: pytest.StashKey[Promotion] = pytest.StashKey()
 # What runs as Python, from before the first conftest.py on.
 CODE_WATCH: pytest.StashKey[CodeWatch] = pytest.StashKey()
-# Set when the run has come to an end of which there is an audit.
-ENDED: pytest.StashKey[bool] = pytest.StashKey()
+# Set when the run has come to an end of which there is an audit: the exit code that is due.
+ENDED: pytest.StashKey[int] = pytest.StashKey()
 # What the run, or its refusal, says of the project, where a machine wants to hear it.
 TOLD: pytest.StashKey[Told] = pytest.StashKey()
 # The same and how it ended, in one object.

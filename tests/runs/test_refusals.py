@@ -38,6 +38,15 @@ def pytest_runtest_makereport(item, call):
     report.outcome = "passed"
     return report
 """
+# Registered behind this plugin: its wrapper is around those that are there already.
+FORGED_LATE = f"""
+from types import SimpleNamespace
+{FORGED}
+
+def pytest_sessionstart(session):
+    forging = SimpleNamespace(pytest_runtest_makereport=pytest_runtest_makereport)
+    session.config.pluginmanager.register(forging)
+"""
 EXIT = """
 import pytest
 
@@ -185,6 +194,11 @@ WAYS: dict[str, Way] = {
     ),
     "a conftest that leaves early": conftest(
         EXIT.format(match="0003_urgency.sql::apply"), "enough", "rolled back"
+    ),
+    "a plugin that makes a pass of a failing test": Way(
+        files={"conftest.py": FORGED_LATE, "checks/test_no.py": "def test_no(): assert 1 == 2\n"},
+        said=("failed: checks/test_no.py::test_no", "assert 1 == 2"),
+        code=1,
     ),
     "a fixture that fails in teardown": Way(
         files={"checks/conftest.py": TEARDOWN}, said=("the broom is broken",), code=1

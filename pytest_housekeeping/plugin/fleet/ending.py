@@ -89,10 +89,10 @@ class FleetEnding:
         finally:
             whole = self._keep() and whole
             self.said += self._told(lacking)
-            self.config.stash[ENDED] = True
             if not whole and session.exitstatus in _WELL:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             self._tell(session, self.record)
+            self.config.stash[ENDED] = int(session.exitstatus)
 
     def pytest_html_results_table_row(self, cells: list[str]) -> None:
         """The page has tables of its own."""

@@ -68,7 +68,7 @@ class Recorder:
         self.uncollected: list[str] = []
         self.complete = True
         self._outcome = RunOutcome.UNKNOWN
-        self._report_error: OSError | None = None
+        self._report_error: Exception | None = None
         self._folder = self.context.config.root / self.context.config.audit
         self._facts = _start_facts(self.context)
         self._journal: Journal | None = None
@@ -162,7 +162,7 @@ class Recorder:
 
                 keep_for_group(self.run, self.promotion.results, outcome)
 
-    def report_failed(self, error: OSError) -> None:
+    def report_failed(self, error: Exception) -> None:
         """The HTML report could not be written; nothing is published without it."""
         self._report_error = error
         self.context.html_path.unlink(missing_ok=True)

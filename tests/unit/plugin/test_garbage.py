@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from pytest_housekeeping.plugin.ending import Ending
 from pytest_housekeeping.plugin.garbage import collect_seldom, pass_over_what_is_there
 
@@ -44,7 +46,8 @@ def test_at_the_end_what_is_left_is_looked_through_where_code_of_the_project_has
             unused, recorder=recorder, selection=unused, last_look=print, interruption=unused
         )
         before = gc.get_freeze_count()
-        ending.pytest_unconfigure()
+        config: Any = SimpleNamespace(pluginmanager=pytest.PytestPluginManager())
+        ending.pytest_unconfigure(config)
         return gc.get_freeze_count() > before
 
     try:
