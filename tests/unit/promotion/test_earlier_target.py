@@ -223,9 +223,14 @@ def test_what_was_rolled_back_since_counts_no_more(there: There) -> None:
 def test_it_stands_there_for_a_while(there: There) -> None:
     there.staged.commit({"pyproject.toml": SOAK})
     there.keep([], mode=Mode.VERIFY, outcome=RunOutcome.NOTHING_TO_PROMOTE, ago=timedelta(hours=5))
-    there.keep(ago=timedelta(hours=1, minutes=59))
+    there.keep(ago=timedelta(hours=1, minutes=58, seconds=30))
     with pytest.raises(ProofFailed, match="in preprod for 118 minutes, and has to for 2h"):
         there.judge()
+    # By a clock that is ahead of this one.
+    there.keep(ago=-timedelta(minutes=9, seconds=30))
+    with pytest.raises(ProofFailed, match="in preprod for -10 minutes") as caught:
+        there.judge()
+    assert "set the clocks of this machine and of preprod's right" in caught.value.fix
 
 
 def test_a_watch_that_found_something_is_none(there: There) -> None:
@@ -259,7 +264,7 @@ def test_each_of_an_earlier_fleet_has_to_have_it(there: There) -> None:
 def test_each_of_an_earlier_fleet_stands_for_a_while_and_was_looked_at(there: There) -> None:
     there.staged.commit({"pyproject.toml": SOAK_OF_FLEET, "tenants": SHOPS, "shops": "x1\n"})
     there.keep(place="ops/tenants/s1/audit", ago=timedelta(hours=3))
-    there.keep(place="ops/tenants/s2/audit", ago=timedelta(hours=1))
+    there.keep(place="ops/tenants/s2/audit", ago=timedelta(minutes=59, seconds=30))
     with pytest.raises(ProofFailed, match=r"^it stands in tenants/s2 for 59 minutes, and has to"):
         there.judge(target="shops/x1")
     there.staged.commit({"pyproject.toml": SOAK_OF_FLEET.replace("2h", "30min")})

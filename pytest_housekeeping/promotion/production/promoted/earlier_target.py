@@ -194,11 +194,13 @@ class EarlierTarget:
         for place, made in there:
             age = datetime.now(UTC) - made.runs[-1].run.finished_at
             if age < timedelta(milliseconds=milliseconds(soak)):
+                minutes, fix = int(age.total_seconds() // 60), "wait, and promote then"
+                if minutes < 0:
+                    fix = f"set the clocks of this machine and of {place.name}'s right, {fix}"
                 raise ProofFailed(
-                    f"it stands in {place.name} for {int(age.total_seconds() // 60)} minutes, and"
-                    f" has to for {soak}",
+                    f"it stands in {place.name} for {minutes} minutes, and has to for {soak}",
                     why="what goes wrong with time is to be seen there, and not here",
-                    fix="wait, and promote then",
+                    fix=fix,
                 )
         unseen = [place for place, made in there if not self._looked_at(place, made)]
         if unseen:
