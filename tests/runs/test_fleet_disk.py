@@ -60,7 +60,6 @@ _DISKS = {
     "evidence, of a share": Disk(place="ops", free=330, words=("--hk-shard=1/1",)),
     "repository": Disk(place=".git", free=0, said="fix: mend what git says, such as a disk"),
     "work": Disk(place="../small", free=8, code=4),
-    "work, two at a time": Disk(place="../small", free=140, words=("-n", "2")),
 }
 
 
