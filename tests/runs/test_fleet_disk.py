@@ -57,7 +57,6 @@ _DISKS = {
     "evidence, in the second database": Disk(place="ops", free=330),
     "evidence, at the end": Disk(place="ops", free=440),
     "evidence, two at a time": Disk(place="ops", free=330, words=("-n", "2")),
-    "evidence, of a share": Disk(place="ops", free=330, words=("--hk-shard=1/1",)),
     "repository": Disk(place=".git", free=0, said="fix: mend what git says, such as a disk"),
     "work": Disk(place="../small", free=8, code=4),
 }
