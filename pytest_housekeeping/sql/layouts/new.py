@@ -96,16 +96,16 @@ def _halves(
     up: str, down: str, number: Callable[[Sequence[str]], str] = lambda v: _next(v, stamps=True)
 ) -> Callable[[Ground, Sequence[str], str, _Texts], _Files]:
     def files(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
-        # Of two that bear one number the version is the whole name.
-        path = ground.at(f"{number([_number(each) for each in versions])}_{name}.sql")
+        path = ground.at(f"{number(_numbers(versions))}_{name}.sql")
         head = f"{up}\n" if up else ""
         return {path: f"{head}{texts[0]}\n{down}\n{texts[1] or ''}"}
 
     return files
 
 
-def _number(version: str) -> str:
-    return re.split(r"\D", version)[0]
+def _numbers(versions: Sequence[str]) -> Sequence[str]:
+    """A version may be a whole name: of two that bear one number, and in Atlas's `7-name.sql`."""
+    return [number for each in versions if (number := re.split(r"\D", each)[0])]
 
 
 def _milliseconds(_: Sequence[str]) -> str:
@@ -126,7 +126,7 @@ def _sqlx(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> 
 
 
 def _plain(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
-    return {ground.at(f"{_next(versions, stamps=True)}_{name}.sql"): texts[0]}
+    return {ground.at(f"{_next(_numbers(versions), stamps=True)}_{name}.sql"): texts[0]}
 
 
 def _prisma(ground: Ground, _: Sequence[str], name: str, texts: _Texts) -> _Files:

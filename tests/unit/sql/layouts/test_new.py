@@ -85,3 +85,12 @@ def test_a_change_of_sqitch_is_added_by_sqitch(tmp_path: Path) -> None:
     found = read_layout(tmp_path, plan)
     with pytest.raises(MisuseError, match="sqitch add x"):
         new_migration(found.config, found.sources, "x", up="")
+
+
+def test_in_atlas_a_version_may_be_a_whole_name(tmp_path: Path) -> None:
+    """A file that is named with dashes, whose version has no end before the name's."""
+    names = ("20240101000000.sql", "20230101000000-a-note.sql", "first.sql")
+    files = {f"db/{name}": "SELECT 1;" for name in names}
+    found = read_layout(tmp_path, files | {"db/atlas.sum": ""})
+    (path,) = new_migration(found.config, found.sources, "x", up="SELECT 2;", down="SELECT 3;")
+    assert re.fullmatch(rf"db/{STAMP}_x\.sql", path)
