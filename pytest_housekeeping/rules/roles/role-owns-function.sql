@@ -87,26 +87,22 @@ FROM (
             )
         )
     UNION ALL
-    -- Domains, enums, ranges and composite types, here or of a column here. A table's rows, arrays
-    -- and multiranges go with what they are of.
+    -- Domains, enums, ranges and composite types. A table's rows, arrays and multiranges go with what
+    -- they are of.
     SELECT
         CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END,
-        pg_catalog.format('%I.%I', n.nspname, t.typname),
+        s.object || pg_catalog.format('.%I', t.typname),
         t.typowner
-    FROM pg_catalog.pg_type AS t
-    INNER JOIN pg_catalog.pg_namespace AS n ON t.typnamespace = n.oid
-    LEFT JOIN pg_catalog.pg_class AS c ON t.typrelid = c.oid
+    FROM (
+        SELECT p.typtype, p.typname, p.typowner, p.typnamespace, p.typrelid
+        FROM pg_catalog.pg_type AS p
+        WHERE p.typtype IN ('c', 'd', 'e', 'r') AND p.typowner IN (SELECT h.oid FROM hk_owner AS h)
+        OFFSET 0
+    ) AS t
+    INNER JOIN hk_schema AS s ON t.typnamespace = s.oid
     WHERE
-        t.typowner IN (SELECT h.oid FROM hk_owner AS h)
-        AND t.typtype IN ('c', 'd', 'e', 'r')
-        AND coalesce(c.relkind, 'c') = 'c'
-        AND (
-            t.typnamespace IN (SELECT s.oid FROM hk_schema AS s)
-            OR EXISTS (
-                SELECT FROM pg_catalog.pg_attribute AS a
-                INNER JOIN hk_table AS k ON a.attrelid = k.oid
-                WHERE a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped
-            )
+        NOT EXISTS (
+            SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = t.typrelid AND c.relkind <> 'c'
         )
 ) AS o
 INNER JOIN hk_owner AS h ON o.owner = h.oid
