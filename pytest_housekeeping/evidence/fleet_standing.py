@@ -46,6 +46,8 @@ def outcome_of_fleet(record: FleetRecord) -> RunOutcome:
     unproved = RunOutcome.PROMOTED_UNPROVED.value
     if any(each.outcome == unproved for _, each in record.members):
         return RunOutcome.PROMOTED_UNPROVED
+    if untold(record):
+        return RunOutcome.UNKNOWN
     if record.complete:
         return RunOutcome.PROMOTED if done else RunOutcome.NOTHING_TO_PROMOTE
     return RunOutcome.PROMOTED_IN_PART if done else RunOutcome.REFUSED
@@ -75,6 +77,11 @@ def troubles(record: FleetRecord) -> list[Trouble]:
         for (wave, said), names in waiting.items()
     ]
     return found
+
+
+def untold(record: FleetRecord) -> list[str]:
+    """The databases of which a run was begun and has left no record: it may have promoted them."""
+    return [each.name for _, each in record.members if each.how == FAILED and not each.run]
 
 
 def counted(record: FleetRecord) -> list[tuple[str, int]]:

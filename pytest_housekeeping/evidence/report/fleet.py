@@ -21,7 +21,7 @@ from pytest_housekeeping.evidence.fleet_record import (
     GroupRecord,
     MemberRecord,
 )
-from pytest_housekeeping.evidence.fleet_standing import STATES, counted, troubles
+from pytest_housekeeping.evidence.fleet_standing import STATES, counted, troubles, untold
 from pytest_housekeeping.evidence.report.display import duration, plural, shortened, visible
 from pytest_housekeeping.evidence.report.html import MARK
 from pytest_housekeeping.evidence.report.opening import Fact, web_address
@@ -74,6 +74,10 @@ def _promoted(record: FleetRecord, live: int, again: str) -> OutcomeText:
         return _text("good", f"Promoted: {plural(done, 'database')}", meaning, merge)
     lacking = live - done - record.counts.get(UP_TO_DATE, 0)
     head = f"{lacking:,} of {plural(live, 'database')} not promoted"
+    if unknown := untold(record):
+        head = f"{lacking:,} of {plural(live, 'database')} not known to be promoted"
+        meaning += f" Of {named(unknown, 8)} a run was begun and left no record: what it has done"
+        meaning += " stands in the history of its database, and the next run goes by that."
     tone = "bad" if record.counts.get(FAILED) or not done else "unsure"
     return _text(tone, head, meaning, f"Repair what failed; it goes on with the rest: {again}")
 

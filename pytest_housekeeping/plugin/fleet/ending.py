@@ -12,7 +12,7 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, named
 from pytest_housekeeping.evidence.fleet_record import FAILED, PASSED, FleetRecord
-from pytest_housekeeping.evidence.fleet_standing import outcome_of_fleet
+from pytest_housekeeping.evidence.fleet_standing import outcome_of_fleet, untold
 from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.report.fleet import fleet_page, fleet_text, fleet_title
 from pytest_housekeeping.evidence.report.wording import COLOURS
@@ -158,7 +158,9 @@ class FleetEnding:
         if self.mode is Mode.PROD and not self.work.shard:
             yield from self._born()
         if lacking:
-            done, then = "promoted", "; run it again: it goes on with these"
+            unknown = self.record is not None and untold(self.record)
+            done = "known to be promoted" if unknown else "promoted"
+            then = "; run it again: it goes on with these"
             if self.mode is Mode.VERIFY:
                 done, then = "verified", ""
             yield f"{plural(len(lacking), 'database')} not {done}: {named(lacking)}{then}"

@@ -36,7 +36,8 @@ NASTY = "<script>alert(1)</script> @everybody"
 
 def member(name: str, how: str = "passed", detail: str = "") -> MemberRecord:
     audit = f"ops/tenants/{name}/audit/prod_20270102T030405Z_{name}.json"
-    return MemberRecord(name=name, how=how, detail=detail, audit=audit, seconds=1.5)
+    run = f"run of {name}"
+    return MemberRecord(name=name, how=how, detail=detail, run=run, audit=audit, seconds=1.5)
 
 
 def record(
@@ -93,6 +94,17 @@ def test_it_is_read_as_it_was_sealed_and_no_other_way() -> None:
 def test_the_outcome_is_that_of_all(made: FleetRecord, outcome: str, tone: str) -> None:
     assert outcome_of_fleet(made) == outcome
     assert fleet_text(made).tone == tone
+
+
+def test_a_run_without_a_record_is_not_told_as_one_that_promoted_nothing() -> None:
+    """It was killed, or had no room to hand its record back, and may have committed."""
+    told = member("t2", "failed")
+    assert fleet_text(record(member("t1"), told)).headline == "1 of 2 databases not promoted"
+    made = record(member("t1"), told.model_copy(update={"run": ""}))
+    text = fleet_text(made)
+    assert outcome_of_fleet(made) == RunOutcome.UNKNOWN
+    assert text.headline == "1 of 2 databases not known to be promoted"
+    assert "Of t2 a run was begun and left no record" in text.meaning
 
 
 def test_what_is_wrong_is_told_by_name_in_every_form(
