@@ -11,8 +11,8 @@ import pytest
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.report.wording import COLOURS
 from pytest_housekeeping.plugin import machines
-from pytest_housekeeping.plugin.fast_runner import package_of
 from pytest_housekeeping.plugin.interruption import Interruption
+from pytest_housekeeping.plugin.other_plugins import package_of
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.stash import ENDED
 from pytest_housekeeping.plugin.step_properties import of_run, tell_suite

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pytest
 
 from pytest_housekeeping.plugin.items import StepItem
+from pytest_housekeeping.plugin.other_plugins import package_of
 
 _WATCHED = (
     "pytest_runtest_setup",
@@ -104,9 +105,3 @@ def _repeats(config: pytest.Config) -> bool:
         by_settings = None
     options = (getattr(config.option, name, None) for name in ("reruns", "force_reruns"))
     return bool(by_settings) or any(each is not None for each in options)
-
-
-def package_of(plugin: object) -> str:
-    """The name of the package that a plugin is from."""
-    module = getattr(plugin, "__name__", None) or type(plugin).__module__
-    return str(module).partition(".")[0]

@@ -41,20 +41,23 @@ _OPTIONS: tuple[tuple[str, str], ...] = (
     ("count", "--count repeats"),
     ("collectonly", "--collect-only runs nothing"),
 )
+# By the names that they register themselves by, without what most begin with.
 _PLUGINS: dict[str, str] = {
     "randomly": "pytest-randomly shuffles",
     "random_order": "pytest-random-order shuffles",
-    "random-order": "pytest-random-order shuffles",
-    "pytest_order": "pytest-order reorders",
+    "order": "pytest-order reorders",
     "orderingplugin": "pytest-order reorders",
     "ordering": "pytest-ordering reorders",
     "reverse": "pytest-reverse reorders",
     "rerunfailures": "pytest-rerunfailures repeats what failed until it passes",
     "flaky": "flaky repeats what failed until it passes",
     "retry": "pytest-retry repeats what failed until it passes",
-    "pytest_repeat": "pytest-repeat repeats",
     "repeat": "pytest-repeat repeats",
+    "flakefinder": "pytest-flakefinder repeats",
     "forked": "pytest-forked runs each item in a process of its own",
+    "isolate": "pytest-isolate runs each item in a process of its own",
+    "parallel": "pytest-parallel spreads the items over threads",
+    "run_parallel": "pytest-run-parallel runs an item in several threads",
 }
 # Options with which pytest runs nothing and says something instead.
 _NO_RUN = (
@@ -168,8 +171,9 @@ def _options(config: pytest.Config) -> Iterator[str]:
 def shuffling(config: pytest.Config) -> Iterator[tuple[str, str]]:
     """The plugins that are in the way, by the names that switch them off."""
     for name, plugin in config.pluginmanager.list_name_plugin():
-        if plugin is not None and name.lower() in _PLUGINS:
-            yield name, f"{_PLUGINS[name.lower()]} (-p no:{name})"
+        plain = name.lower().replace("-", "_").removeprefix("pytest_")
+        if plugin is not None and plain in _PLUGINS:
+            yield name, f"{_PLUGINS[plain]} (-p no:{name})"
 
 
 def _needed(config: pytest.Config) -> Iterator[str]:

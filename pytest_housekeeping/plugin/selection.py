@@ -9,6 +9,7 @@ import pytest
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plugin import items as nodes
+from pytest_housekeeping.plugin.other_plugins import plugins_of
 from pytest_housekeeping.plugin.sql_folders import NARROWING
 from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
 
@@ -84,12 +85,12 @@ class Selection:
         missing = self._required(self.known, self._is_partial(self.known, session.config))
         steps = [step for each in missing if self._may_be_asked_for(step := self.steps[each])]
         self.brought = {step.id for step in steps}
-        before = session.config.pluginmanager.get_plugins()
+        before = plugins_of(session.config)
         folders = {each.path.rpartition("/")[0] for each in steps if each.path}
         for folder in sorted(folders):
             nodes.load_conftests(session, folder)
         self._join(session, items, steps)
-        if session.config.pluginmanager.get_plugins() - before:
+        if len(plugins_of(session.config)) > len(before):
             # Whoever was loaded this late is not asked by the call that is under way.
             hook = session.config.pluginmanager.subset_hook_caller(
                 "pytest_collection_modifyitems", before

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_housekeeping.plugin.fast_runner import nobody_else_has
 from pytest_housekeeping.plugin.options import lists_only
+from pytest_housekeeping.plugin.other_plugins import plugins_of
 from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
 
 # Options that ask for less than the plan.
@@ -34,8 +35,8 @@ def plain_folders(config: pytest.Config, ours: object, paths: Collection[str]) -
         return frozenset()
     if not nobody_else_has(_WATCHED, config, ours):
         return frozenset()
-    plugins, root = config.pluginmanager.get_plugins(), config.rootpath
-    if any(_is_conftest_outside(each, root) for each in plugins):
+    root = config.rootpath
+    if any(_is_conftest_outside(each, root) for each in plugins_of(config)):
         return frozenset()
     return frozenset(
         folder

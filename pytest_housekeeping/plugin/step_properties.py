@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_housekeeping.model import Level, StepResult
+from pytest_housekeeping.plugin.other_plugins import plugins_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.model.audit import Audit
@@ -30,7 +31,7 @@ def attach_result(report: pytest.TestReport, result: StepResult) -> None:
 def tell_suite(config: pytest.Config, properties: Iterable[tuple[str, str]]) -> None:
     """The properties of the whole run, where a JUnit file is written."""
     told = [(f"housekeeping.{name}", value) for name, value in properties]
-    for plugin in config.pluginmanager.get_plugins():
+    for plugin in plugins_of(config):
         add: Any = getattr(plugin, "add_global_property", None)
         if add is not None:
             for name, value in told:

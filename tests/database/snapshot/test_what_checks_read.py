@@ -36,8 +36,9 @@ _EXPLAINED = explained(
         """pg_class.relkind pg_constraint.contype pg_proc.prokind pg_proc.proargtypes
         pg_trigger.tgisinternal pg_type.typtype pg_type.typcategory""": _KIND,
         """pg_attrdef.adbin pg_constraint.conbin pg_constraint.conkey pg_constraint.confkey
-        pg_constraint.confrelid pg_index.indexprs pg_index.indkey pg_index.indnatts
-        pg_index.indnkeyatts pg_index.indpred pg_range.rngmultitypid pg_range.rngsubtype
+        pg_constraint.confdelsetcols pg_constraint.confrelid pg_index.indexprs pg_index.indkey
+        pg_index.indnatts pg_index.indnkeyatts pg_index.indpred pg_range.rngmultitypid
+        pg_range.rngsubtype
         pg_proc.probin pg_type.typbasetype pg_type.typcollation pg_type.typelem
         pg_type.typtypmod pg_constraint.conexclop pg_constraint.confmatchtype pg_index.indclass
         pg_index.indcollation pg_index.indnullsnotdistinct pg_index.indisexclusion

@@ -37,6 +37,13 @@ def test_what_the_run_of_each_database_would_refuse(given: pytest.Config) -> Non
     assert "fix: add -p no:pytest_order -p no:repeat" in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["pytest-retry", "pytest_forked", "random-order", "run-parallel"])
+def test_a_plugin_is_known_however_it_writes_its_own_name(given: pytest.Config, name: str) -> None:
+    given.pluginmanager.register(object(), name)
+    with pytest.raises(pytest.UsageError, match=f"fix: add -p no:{name}"):
+        refuse_unfit(given, Mode.PROD, Fleet(name="f", env="F"))
+
+
 def test_a_run_of_one_database_knows_the_addopts_of_a_project_with_xdist(
     given: pytest.Config, pytester: pytest.Pytester
 ) -> None:
