@@ -69,7 +69,6 @@ _LONG: dict[str, tuple[str, ...]] = {
     "tests/runs/test_kept_past.py": (),
     "tests/runs/test_mutation.py": (
         "test_it_is_asked_for",
-        "test_a_survivor_is_named",
         "test_a_share_above_one",
         "test_no_slip_is_ever_planted",
     ),
@@ -98,7 +97,6 @@ _LONG: dict[str, tuple[str, ...]] = {
 # Of other modules these variants alone are left; those beside them show the same.
 _LEFT = (
     "tests/runs/test_app_tests.py::test_whatever_the_protocol",
-    "tests/runs/test_mutation.py::test_a_survivor_is_named",
     "tests/runs/test_passwords.py::test_a_report_that_dumps_the_environment",
     "tests/runs/test_refusals.py::test_ctrl_c_between_the_commit",
     "tests/runs/test_staging.py::test_an_audit_that_could_not_be_published",
