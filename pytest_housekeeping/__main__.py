@@ -14,7 +14,12 @@ from pytest_housekeeping import sandbox
 from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.command_line import command_line
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.pages import docs_folder, told_of_finding, told_of_findings
+from pytest_housekeeping.declarations.pages import (
+    docs_folder,
+    page_text,
+    told_of_finding,
+    told_of_findings,
+)
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
@@ -230,7 +235,7 @@ def _docs(given: argparse.Namespace) -> int:
         fix = "list them: python -m pytest_housekeeping docs"
         _say(str(MisuseError(f"there is no page {name!r}{near}", fix=fix)))
         return _NO_PAGE
-    _out(page.read_text(encoding="utf-8"))
+    _out(page_text(page))
     return 0
 
 

@@ -11,6 +11,7 @@ import pytest_housekeeping
 _OF_FINDINGS = ("findings.md", "changes.md")
 _ROW = re.compile(r"^\| `([^`]+)` \| (.+?) \| (.+?) \| (.*?) ?\|$", re.MULTILINE)
 _LINK = re.compile(r"\[(.+)\]\((\w+)\.md")
+_NOTE = re.compile(r"^<!-- .* -->\n\n?", re.MULTILINE)
 _SECTION = re.compile(r"^### (\S+)\n+(.+?)\s*(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -21,15 +22,16 @@ def docs_folder() -> Path:
     return carried if carried.is_dir() else package.parent / "docs"
 
 
+def page_text(path: Path) -> str:
+    """A page as a reader wants it: without the note of what it was rendered from."""
+    return _NOTE.sub("", path.read_text(encoding="utf-8"))
+
+
 def rule_pages(rules: Iterable[str]) -> dict[str, str]:
     """The page of each rule that has one, by its id: those of other packages have none here."""
     folder = docs_folder() / "rules"
     there = {path.stem: path for path in folder.glob("*.md")}
-    return {
-        rule: there[rule].read_text(encoding="utf-8")
-        for rule in dict.fromkeys(rules)
-        if rule in there
-    }
+    return {rule: page_text(there[rule]) for rule in dict.fromkeys(rules) if rule in there}
 
 
 def told_of_findings() -> dict[str, str]:

@@ -13,7 +13,7 @@ from pytest_housekeeping.__main__ import main
 from pytest_housekeeping.checks.changes.catalogue import CHANGE_RULES
 from pytest_housekeeping.checks.out_of_force import Lapse
 from pytest_housekeeping.declarations.exemptions import RUNNING_RULES
-from pytest_housekeeping.declarations.pages import told_of_findings
+from pytest_housekeeping.declarations.pages import rule_pages, told_of_findings
 from pytest_housekeeping.declarations.rules import shipped_rules
 from support.fresh_copy import ROOT
 
@@ -57,6 +57,15 @@ def test_every_finding_is_told_and_nothing_else_is() -> None:
 def test_a_finding_is_printed(name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["docs", name]) == 0
     assert capsys.readouterr().out.startswith(said)
+
+
+def test_a_page_does_not_tell_its_reader_how_it_is_rendered(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("rls-not-enabled", "changes", "rules"):
+        assert main(["docs", name]) == 0
+    assert "<!--" not in capsys.readouterr().out
+    assert "<!--" not in rule_pages(["rls-not-enabled"])["rls-not-enabled"]
 
 
 def test_the_page_that_tells_more_is_named(capsys: pytest.CaptureFixture[str]) -> None:

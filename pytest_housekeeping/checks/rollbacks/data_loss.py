@@ -167,15 +167,24 @@ def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
             continue
         if now is None:
             if was.parent not in before or was.parent in after:
-                yield f"table {was.name}", f"is dropped, with {_count(was.rows, 'row')}"
+                yield (
+                    f"table {was.name}",
+                    f"is dropped by the rollback, with {_count(was.rows, 'row')}",
+                )
             continue
         if was.parent:
             continue
         for number, (column, values) in was.columns.items():
             if number not in now.columns:
-                yield f"column {was.name}.{column}", f"is dropped, with {_count(values, 'value')}"
+                yield (
+                    f"column {was.name}.{column}",
+                    f"is dropped by the rollback, with {_count(values, 'value')}",
+                )
         if now.rows < was.rows:
-            yield f"table {was.name}", f"loses {was.rows - now.rows} of {_count(was.rows, 'row')}"
+            yield (
+                f"table {was.name}",
+                f"loses {was.rows - now.rows} of {_count(was.rows, 'row')} by the rollback",
+            )
 
 
 def table_of(lost: str) -> str:

@@ -207,6 +207,9 @@ def _finding(kind: FindingKind[FindingRecord], finding: FindingRecord) -> str:
     objects, detail = cell(finding.object), cell(finding.detail)
     if len(kind.findings) > len(kind.in_full):
         objects = f"{len(kind.findings):,}: {cell(named(kind.objects))}"
+        detail = (
+            f"{cell(finding.object)}: {detail}; and {len(kind.findings) - 1:,} more of this kind"
+        )
     if kind.below and finding is kind.in_full[-1]:
         below = named([f"{each.rule} {each.object}" for each in kind.below])
         detail += f" with it: {cell(below)}"

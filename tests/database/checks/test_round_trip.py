@@ -208,8 +208,8 @@ def test_what_is_destroyed_is_counted_also_where_policies_hide_it(
     )
 
     assert told(verdicts) == [
-        "column desk.ticket.kind is dropped, with 1 value",
-        "table desk.ticket is dropped, with 2 rows",
+        "column desk.ticket.kind is dropped by the rollback, with 1 value",
+        "table desk.ticket is dropped by the rollback, with 2 rows",
     ]
     assert all(verdict.passed for verdict in verdicts.values())
 
@@ -309,10 +309,10 @@ def test_rows_that_go_with_a_part_are_told_of_the_file_that_drops_it(
 
     dropped, wider, _, _ = (sorted(told({"": each})) for each in verdicts.values())
     assert dropped == [
-        "table desk.log loses 2 of 2 rows",
-        "table desk.part is dropped, with 2 rows",
+        "table desk.log loses 2 of 2 rows by the rollback",
+        "table desk.part is dropped by the rollback, with 2 rows",
     ]
-    assert wider == ["column desk.note.body is dropped, with 0 values"]
+    assert wider == ["column desk.note.body is dropped by the rollback, with 0 values"]
 
 
 def test_partitions_are_counted_as_what_they_are_a_part_of(database: StagingDatabase) -> None:
@@ -332,11 +332,11 @@ def test_partitions_are_counted_as_what_they_are_a_part_of(database: StagingData
     batch = Batch(migrations=[(DESK, NO_DESK), parted, more, wider], seed=seed)
 
     assert told(prove(database, batch)) == [
-        "column desk.log.who is dropped, with 2 values",
-        "table desk.log loses 2 of 3 rows",
-        "table desk.log_2 is dropped, with 1 row",
-        "table desk.log is dropped, with 1 row",
-        "table desk.ticket is dropped, with 0 rows",
+        "column desk.log.who is dropped by the rollback, with 2 values",
+        "table desk.log loses 2 of 3 rows by the rollback",
+        "table desk.log_2 is dropped by the rollback, with 1 row",
+        "table desk.log is dropped by the rollback, with 1 row",
+        "table desk.ticket is dropped by the rollback, with 0 rows",
     ]
 
 
@@ -355,8 +355,8 @@ def test_a_rename_destroys_nothing_and_deleted_rows_are_told(database: StagingDa
     verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), rename]))
 
     assert told(verdicts) == [
-        'table desk."Ticket No" loses 1 of 1 row',
-        "table desk.ticket is dropped, with 0 rows",
+        'table desk."Ticket No" loses 1 of 1 row by the rollback',
+        "table desk.ticket is dropped by the rollback, with 0 rows",
     ]
     assert all(verdict.passed for verdict in verdicts.values())
 

@@ -62,7 +62,7 @@ def test_what_undoes_its_migration_is_proved_in_turn(
     verdicts = prove(database, Batch(below=[OLD], migrations=SOUND))
 
     assert all(verdict.passed for verdict in verdicts.values()), verdicts
-    assert told(verdicts)[-1] == "table desk.a is dropped, with 0 rows"
+    assert told(verdicts)[-1] == "table desk.a is dropped by the rollback, with 0 rows"
     assert shown == [1, 1, 2, 1]
 
 

@@ -61,8 +61,11 @@ def test_what_was_seen_of_each_is_told_where_it_differs() -> None:
     ]
     (kind,) = kinds_of(findings)
     assert kind.each == tuple(f"table desk.t{n}: with {n} rows" for n in range(EACH + 1))
-    shown = html.summary_html(sample(results=(passed(steps()[0], findings=tuple(findings)),)))
+    record = sample(results=(passed(steps()[0], findings=tuple(findings)),))
+    shown = html.summary_html(record)
     assert "table desk.t3: with 3 rows" in shown
+    assert f"</code>: with 0 rows; and {EACH} more of this kind" in shown
+    assert f"`: `with 0 rows`; and {EACH} more of this kind |" in step_summary(record)
     assert "<summary>0 fixes" not in shown
     assert ">Fix</summary>" not in shown
 
