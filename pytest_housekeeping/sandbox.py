@@ -151,6 +151,7 @@ def _bootstrap(connection: psycopg.Connection[Any], config: Config) -> None:
 
     for name, text in bootstrap_texts(config, ProjectFiles(config.root)):
         run_text(connection, name, text)
+        connection.execute("RESET ROLE; RESET ALL")
 
 
 def _project(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.given_past import given_paths
 from pytest_housekeeping.plan.pending import FILES
 from pytest_housekeeping.postgres.connection import LentConnection, connect
-from pytest_housekeeping.promotion.replay import apply_segment, replay_file, run_plain, segments_of
+from pytest_housekeeping.promotion.replay import apply_segment, replay_file, run_each, segments_of
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts
@@ -56,8 +56,7 @@ class TemplateMaker:
         """Run ``sql/bootstrap/``, as superuser. Raises SqlFailed."""
         config, files = self._content.config, self._content.files
         with closing(connect(database.superuser_conninfo, settings=config.session)) as superuser:
-            for path, text in bootstrap_texts(config, files):
-                run_plain(superuser, path, text, self._on(database))
+            run_each(superuser, bootstrap_texts(config, files), self._on(database))
 
     def apply(self, database: StagingDatabase, state: State) -> None:
         """The files of a state, without its seeds. Raises SqlFailed with file, line and column."""

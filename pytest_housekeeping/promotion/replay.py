@@ -49,8 +49,7 @@ def run_bootstrap(context: RunContext, throwaway: Throwaway) -> Judgement:
     texts = bootstrap_texts(context.config, context.plan.sources) if once else ()
     throwaway.bootstrapped = True
     with throwaway.superuser() as connection:
-        for path, text in texts:
-            run_plain(connection, path, text, throwaway)
+        run_each(connection, texts, throwaway)
     said = f"{len(context.plan.bootstrap)} files"
     if len(texts) > len(context.plan.bootstrap):
         said = f"{texts[0][0]}, {said}"
@@ -241,6 +240,14 @@ def segments_of(files: Iterable[File]) -> Iterable[list[File]]:
         batch = []
     if batch:
         yield batch
+
+
+def run_each(connection: Connection, texts: Iterable[tuple[str, str]], adviser: Adviser) -> None:
+    """What stands under sql/bootstrap/, each file from the same session: a dump empties the
+    search_path, and a role that one has taken on is not meant for the next."""
+    for path, text in texts:
+        run_plain(connection, path, text, adviser)
+        connection.execute("RESET ROLE; RESET ALL")
 
 
 def run_plain(connection: Connection, path: str, text: str, adviser: Adviser) -> None:

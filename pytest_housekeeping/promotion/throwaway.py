@@ -10,6 +10,7 @@ from typing import LiteralString, TypeVar
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.promotion.not_there import not_there
 from pytest_housekeeping.promotion.other_version import of_the_version
 from pytest_housekeeping.promotion.untrusted import untrusted_extension
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
@@ -49,7 +50,8 @@ def advised(
 ) -> HousekeepingError:
     """The error; where an extension cannot be made, with what would make it, or with the servers
     that have it and all others that the files make and that of the database lacks; where a role is
-    missing, with all that the files name and that server lacks."""
+    missing, with all that the files name and that server lacks; where a name is not known, with
+    where to make it."""
     if unknown := _ROLE.search(error.found):
         return _lacking_roles(error, unknown[1].replace('""', '"'), config, database)
     if (told := untrusted_extension(error, kind, config)) or (
@@ -58,7 +60,7 @@ def advised(
         return told
     lacking = _EXTENSION.search(error.found)
     if lacking is None:
-        return _beyond_a_stub(error, config)
+        return _beyond_a_stub(not_there(error, kind, config), config)
     named = named_extensions(config, ProjectFiles(config.root))
     missing = sorted({lacking[1], *(named - _names(database, _AVAILABLE))})
     found = error.found
@@ -168,7 +170,7 @@ def _beyond_a_stub(error: HousekeepingError, config: Config) -> HousekeepingErro
         why=f"of {stubs} nothing but what [tool.housekeeping.stubs] declares may be here",
         fix="where it is of that extension, declare it there, with a body if it is called; or give"
         " a server that has the extension, --hk-staging-url, and --hk-twin-server for the copy of"
-        " production",
+        f" production{error.fix and f'. Otherwise, {error.fix}'}",
     )
 
 

@@ -38,7 +38,8 @@ def extension_advice(missing: Collection[str], *, kind: str = "embedded", versio
     all_of_them = [said for said, has in servers.items() if has.issuperset(names)]
     if len(names) > 1 and all_of_them:
         lines.append(f"all of them: {all_of_them[0]}")
-    elsewhere = "a server that has what is lacking, of --hk-staging-url=postgresql://..."
+    elsewhere = "a server that has what is lacking, of --hk-staging-url=postgresql://..., for init"
+    elsewhere += " of HK_STAGING_URL"
     return "in [tool.housekeeping], or " + elsewhere + "".join(f"\n    {line}" for line in lines)
 
 
@@ -65,7 +66,8 @@ def untrusted_extensions(version: int) -> frozenset[str]:
 def _who_has(name: str, servers: dict[str, frozenset[str]]) -> str:
     ways = [said for said, has in servers.items() if name in has]
     has_stub = name in shipped_names()
-    stub = f'stubs.{name} = "shipped"' if has_stub else f"a stub that declares it, stubs.{name}"
+    uses = f'a stub that declares what the files use of it, stubs.{name}.functions = ["..."]'
+    stub = f'stubs.{name} = "shipped"' if has_stub else uses
     if not ways:
         return f"no PostgreSQL of this machine or of a wheel has it; {stub}"
     return ", or ".join((*ways, stub) if has_stub else ways)

@@ -29,7 +29,7 @@ from pytest_housekeeping.promotion.init.from_production import (
     reading_production,
 )
 from pytest_housekeeping.promotion.init.green import until_green
-from pytest_housekeeping.promotion.init.made_schema import made_schema
+from pytest_housekeeping.promotion.init.made_schema import bootstrap_file, made_schema
 from pytest_housekeeping.promotion.init.needed import Needed
 from pytest_housekeeping.promotion.init.objects_text import objects_text, read_declared
 from pytest_housekeeping.promotion.init.project_text import (
@@ -40,7 +40,6 @@ from pytest_housekeeping.promotion.init.project_text import (
 from pytest_housekeeping.promotion.init.written import Written, kept_or_written
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
-_BOOTSTRAP = "roles_and_extensions.sql"
 _BOOTSTRAP_HEAD = """\
 -- What the real server has already, for no migration makes it. It runs in staging alone, as
 -- superuser. Give each role the attributes that it has there.
@@ -150,7 +149,7 @@ def _declared(
         declared, access = found.declared, replace(found.access, inhabited=access.inhabited)
         needed = replace(needed, attributes=found.attributes)
     bootstrap = needed.bootstrap(config.migrator)
-    path = f"{config.sql}/bootstrap/{_BOOTSTRAP}"
+    path = bootstrap_file(config)
     if bootstrap and written.add(path, _BOOTSTRAP_HEAD + bootstrap):
         named = ", ".join(needed.names)
         yield f"written: {path}: {named}, which no file makes"

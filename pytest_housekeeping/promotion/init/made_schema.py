@@ -18,20 +18,25 @@ from pytest_housekeeping.postgres.connection import Connection, LentConnection, 
 from pytest_housekeeping.promotion.init.applying import apply_all
 from pytest_housekeeping.promotion.init.needed import Needed, out_of_path, path_of
 from pytest_housekeeping.promotion.init.objects_text import own_roles
-from pytest_housekeeping.promotion.replay import run_plain
+from pytest_housekeeping.promotion.replay import run_each
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, server_settings, start
 from pytest_housekeeping.server.staging_database import roles
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts, has_preset
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
+from pytest_housekeeping.sql.folder import BOOTSTRAP, bootstrap_paths, read_all
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.named_extensions import extension_schemas
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _SHOWN = 3
+
+
+def bootstrap_file(config: Config) -> str:
+    """The file in which the project is given what no file of it makes."""
+    return f"{config.sql}/{BOOTSTRAP}/roles_and_extensions.sql"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +86,11 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
                 with throwaway.superuser() as connection:
                     of_platform = roles(connection) if preset else frozenset()
                 needed = _placed(config, sources, needed, given)
-                own = (*bootstrap[preset:], ("bootstrap", needed.bootstrap(config.migrator)))
-                _run(throwaway, own)
-                given = (*given, *_schemas(throwaway, _INHABITED))
+                _run(throwaway, _with_lacking(config, bootstrap[preset:], needed))
+                inhabited = _inhabited(throwaway)
                 of_superuser = apply_all(config, sources, throwaway, files)
                 needed = replace(needed, superuser=of_superuser)
+                given = (*given, *_left_alone(throwaway, inhabited))
                 break
             except SqlFailed as error:
                 config, needed = _found_out(config, sources, needed, throwaway, error)
@@ -108,6 +113,19 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
             connection.close()
     finally:
         server.stop()
+
+
+def _with_lacking(
+    config: Config, texts: Sequence[tuple[str, str]], needed: Needed
+) -> list[tuple[str, str]]:
+    """What the project has under sql/bootstrap/, and what it will be given, in their order."""
+    return sorted([*texts, (bootstrap_file(config), needed.bootstrap(config.migrator))])
+
+
+def _left_alone(throwaway: Throwaway, before: dict[str, list[int]]) -> Iterator[str]:
+    """The schemas in which the files have made nothing; where they have, it is the project's."""
+    now = _inhabited(throwaway)
+    return (name for name, held in before.items() if now.get(name) == held)
 
 
 def _placed(
@@ -142,6 +160,13 @@ def _with_search_path(config: Config, throwaway: Throwaway, error: SqlFailed) ->
     name = out_of_path(error)
     with throwaway.superuser() as connection:
         found = connection.execute(_HOLDING, {"name": name}).fetchall() if name else []
+    if len(found) > 1:
+        raise SqlFailed(
+            error.found,
+            why=f"more than one schema has {name}: {', '.join(quoted(each) for (each,) in found)}",
+            fix='in pyproject.toml, the path that its role has in production: search_path = "..."'
+            " under [tool.housekeeping.session]",
+        )
     if len(found) != 1 or "search_path" in config.session:
         raise error
     path = f"{quoted(found[0][0])}, public"
@@ -176,13 +201,16 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     )
 ORDER BY n.nspname
 """
-# Those in which anything stands.
+# Those in which anything stands, and what.
 _INHABITED: LiteralString = """
-SELECT n.nspname
+SELECT n.nspname, pg_catalog.array_agg(held.oid ORDER BY held.oid)
 FROM pg_catalog.pg_namespace AS n
-WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid)
-    OR EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = n.oid)
-ORDER BY n.nspname
+INNER JOIN (
+    SELECT c.relnamespace AS place, c.oid FROM pg_catalog.pg_class AS c
+    UNION ALL
+    SELECT p.pronamespace, p.oid FROM pg_catalog.pg_proc AS p
+) AS held ON held.place = n.oid
+GROUP BY n.nspname
 """
 
 
@@ -194,6 +222,11 @@ def all_schemas(connection: Connection) -> tuple[str, ...]:
 def _schemas(throwaway: Throwaway, query: LiteralString) -> tuple[str, ...]:
     with throwaway.superuser() as connection:
         return tuple(name for (name,) in connection.execute(query))
+
+
+def _inhabited(throwaway: Throwaway) -> dict[str, list[int]]:
+    with throwaway.superuser() as connection:
+        return dict(connection.execute(_INHABITED).fetchall())
 
 
 def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
@@ -242,5 +275,4 @@ def _settings(config: Config, files: int) -> ServerSettings:
 
 def _run(throwaway: Throwaway, texts: Sequence[tuple[str, str]]) -> None:
     with throwaway.superuser() as connection:
-        for path, text in texts:
-            run_plain(connection, path, text, throwaway)
+        run_each(connection, texts, throwaway)

@@ -163,3 +163,64 @@ def test_a_file_of_history_without_a_statement_is_one(tmp_path: Path) -> None:
     config = Config(root=tmp_path, migrations="db", baseline="2")
     with made_schema(config, ProjectFiles(tmp_path)) as made:
         assert (made.files, made.schemas) == (2, ("public",))
+
+
+LACKING = {
+    "db/1_first.sql": "CREATE TABLE a (id int REFERENCES desk.old);",
+    "db/2_second.sql": "CREATE TABLE b (s desk.state DEFAULT code(3));"
+    " ALTER TABLE desk.old ADD COLUMN note text;"
+    " CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION touch();",
+}
+DUMPED = r"""SET ROLE hk_migrator;
+\restrict abc
+SELECT pg_catalog.set_config('search_path', '', false);
+CREATE TYPE desk.state AS ENUM ('new');
+CREATE FUNCTION public.code(int) RETURNS desk.state LANGUAGE sql AS 'SELECT NULL::desk.state';
+CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TABLE desk.old (id integer NOT NULL);
+ALTER TABLE ONLY desk.old ADD CONSTRAINT old_pkey PRIMARY KEY (id);
+\unrestrict abc
+"""
+
+
+def test_what_no_file_makes_is_named_with_where_to_make_it(tmp_path: Path) -> None:
+    """And what is told works, with the dump of it: what stands there is as the migrator's own."""
+    write(tmp_path, LACKING)
+    config = Config(root=tmp_path, migrations="db")
+    with (
+        pytest.raises(SqlFailed, match=r'^db/1_first.sql:1:1: relation "desk.old"') as refused,
+        made_schema(config, ProjectFiles(tmp_path)),
+    ):
+        pass
+    place = "sql/bootstrap/there_already.sql"
+    for told in (place, "SET ROLE hk_migrator;", "pg_dump", "--table=desk.old DATABASE"):
+        assert told in refused.value.fix
+    # What runs behind it begins from the same session.
+    write(tmp_path, {place: DUMPED, "sql/bootstrap/z.sql": "CREATE TABLE after_it ();"})
+    with made_schema(config, ProjectFiles(tmp_path)) as made:
+        assert made.needed.schemas == ("desk",)
+        # The files make nothing but a column in it.
+        assert made.schemas == ("public",)
+    write(tmp_path, {"db/3_third.sql": "CREATE TABLE desk.new ();"})
+    with made_schema(config, ProjectFiles(tmp_path)) as made:
+        assert made.schemas == ("desk", "public")
+
+
+def test_a_name_in_two_schemas_asks_for_the_path(tmp_path: Path) -> None:
+    files = {
+        "db/1_first.up.sql": "CREATE SCHEMA a; CREATE SCHEMA b;"
+        " CREATE TABLE a.ticket (); CREATE TABLE b.ticket ();",
+        "db/2_second.up.sql": "ALTER TABLE ticket ADD COLUMN note text;",
+    }
+    write(tmp_path, files)
+    config = Config(root=tmp_path, migrations="db", layout="golang-migrate", baseline="2")
+    with (
+        pytest.raises(SqlFailed, match="does not exist") as refused,
+        made_schema(config, ProjectFiles(tmp_path)),
+    ):
+        pass
+    assert refused.value.why == "more than one schema has ticket: a, b"
+    assert "[tool.housekeeping.session]" in refused.value.fix
+    chosen = replace(config, session={"search_path": "b"})
+    with made_schema(chosen, ProjectFiles(tmp_path)) as made:
+        assert made.schemas == ("a", "b", "public")
