@@ -23,7 +23,7 @@ def new_run(
         mode=mode,
         started_at=datetime.now(UTC),
         tool_version=__version__,
-        actor=os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN") or _login(),
+        actor=_actor(),
         ci_url=ci_url(),
         reverts=reverts,
         emergency=emergency,
@@ -31,7 +31,11 @@ def new_run(
     )
 
 
-def _login() -> str:
+def _actor() -> str:
+    """Of a run that is started again GITHUB_ACTOR is who had started it at first."""
+    for name in ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+        if said := os.environ.get(name):
+            return said
     try:
         return getpass.getuser()
     except (OSError, KeyError):

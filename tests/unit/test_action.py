@@ -26,14 +26,17 @@ WORDS = '#!/bin/sh\nprintf \'%s\\0\' "$@" >> "$0.words"\n'
 
 
 def ran(folder: Path, **given: str) -> dict[str, list[str]]:
-    """What python and pytest are started with by the steps, in a clone that has some evidence."""
+    """What python and pytest are started with by the steps, in a clone; its origin has evidence."""
     source, programs = folder / "source", folder / "programs"
     for each in (source, programs):
         each.mkdir()
     (source / "file").write_text("x")
     git(source, "init", "--quiet", "--initial-branch=main")
     commit_all(source, "a file")
-    git(source, "update-ref", "refs/remotes/origin/housekeeping/audit/staging", "HEAD")
+    # No branch: a checkout leaves it out, and without it production refuses.
+    git(source, "init", "--quiet", "--bare", "../origin")
+    git(source, "remote", "add", "origin", "../origin")
+    git(source, "push", "--quiet", "origin", "HEAD:refs/housekeeping/audit/staging")
     for name in ("python", "pytest"):
         (programs / name).write_text(WORDS, encoding="utf-8")
         (programs / name).chmod(0o755)

@@ -42,6 +42,7 @@ def night(gh: Gh, number: int, title: str) -> None:
         env={
             "PATH": f"{gh.programs}:{os.environ['PATH']}",
             "RUNNER_TEMP": str(folder),
+            "GITHUB_STEP_SUMMARY": str(folder / "page.md"),
             "GITHUB_SERVER_URL": "https://github.example.invalid",
             "GITHUB_REPOSITORY": "somebody/somewhere",
             "GITHUB_RUN_ID": str(number),

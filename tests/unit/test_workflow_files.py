@@ -48,7 +48,7 @@ def test_a_workflow_is_pinned_bounded_and_unprivileged(workflow: Path) -> None:
 def test_the_job_runs_the_command_of_a_laptop() -> None:
     steps = load_job(STAGING, "staging")["steps"]
 
-    assert "pytest --hk-mode=staging" in [step.get("run") for step in steps]
+    assert "exec pytest --hk-mode=staging" in [step.get("run") for step in steps]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)

@@ -56,7 +56,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def staged(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
-    monkeypatch.delenv("GITHUB_ACTOR", raising=False)
+    for name in ("GITHUB_ACTOR", "GITHUB_TRIGGERING_ACTOR"):
+        monkeypatch.delenv(name, raising=False)
     with staged_copy(template / "p", tmp_path / "p", monkeypatch) as copy:
         yield copy
 
@@ -161,6 +162,12 @@ def test_by_the_runner(
     approve_as(staged, template / "ada")
     assert len(who(staged.context(Mode.PROD))) == 1
     monkeypatch.setenv("GITHUB_ACTOR", login)
+    assert "who runs it does not approve it" in why_not(staged.context(Mode.PROD))
+    # What one has started, another starts again.
+    monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "cyd")
+    assert len(who(staged.context(Mode.PROD))) == 1
+    monkeypatch.setenv("GITHUB_ACTOR", "cyd")
+    monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", login)
     assert "who runs it does not approve it" in why_not(staged.context(Mode.PROD))
 
 

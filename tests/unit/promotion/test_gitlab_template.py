@@ -459,12 +459,20 @@ def test_the_page_says_what_starts_each_job_and_where_its_secrets_are(pipeline: 
     [
         ({"GITLAB_USER_LOGIN": "ada", "CI_JOB_URL": "https://a/b"}, "ada", "https://a/b"),
         ({"GITLAB_USER_LOGIN": "ada", "GITHUB_ACTOR": "bob"}, "bob", ""),
+        # Started by bob, and started again by cyd.
+        ({"GITHUB_ACTOR": "bob", "GITHUB_TRIGGERING_ACTOR": "cyd"}, "cyd", ""),
     ],
 )
 def test_a_run_says_who_started_it_and_where(
     given: dict[str, str], actor: str, page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("GITHUB_ACTOR", "GITHUB_SERVER_URL", "GITLAB_USER_LOGIN", "CI_JOB_URL"):
+    for name in (
+        "GITHUB_ACTOR",
+        "GITHUB_TRIGGERING_ACTOR",
+        "GITHUB_SERVER_URL",
+        "GITLAB_USER_LOGIN",
+        "CI_JOB_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
