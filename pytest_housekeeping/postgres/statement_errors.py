@@ -24,6 +24,12 @@ _UNSEEN_FIX = (
     " with: -- hk: row-security=on"
 )
 
+# Sentences of PostgreSQL's own, in which no word of a statement stands.
+_OWN_WORDS = re.compile(
+    r"permission denied to (?:create|alter) role|must be superuser to [a-z ]+"
+    r"|[Oo]nly roles with the [A-Z]+ attribute may [a-z]+ (?:roles with )?the [A-Z]+ attribute"
+)
+
 
 def run_text(connection: Connection, path: str, text: str) -> None:
     """Execute the text of a file as it is. Raises SqlFailed, in the words of `explain`."""
@@ -79,8 +85,14 @@ def _without_words(where: str, error: psycopg.Error, why: str) -> SqlFailed:
     """The place, and what kind of error it is, by the name that PostgreSQL's manual gives it."""
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
     state = error.diag.sqlstate
+    said = f"{error.diag.message_primary}\n{error.diag.message_detail}"
     return SqlFailed(
-        f"{where}: {kind} (SQLSTATE {state or 'none: the connection was lost'})",
+        "\n  ".join(
+            (
+                f"{where}: {kind} (SQLSTATE {state or 'none: the connection was lost'})",
+                *_OWN_WORDS.findall(said),
+            )
+        ),
         sqlstate=state or "",
         why=why,
         fix="run the file by hand to see the rest; better, take the password out of the file that"

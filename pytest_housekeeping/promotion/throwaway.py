@@ -30,7 +30,7 @@ _POLICY = "row-level security policy"
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
 _PRIVILEGED = re.compile(
-    r"(?:[Mm]ust be|[Oo]nly) superuser|[Oo]nly roles with the SUPERUSER"
+    r"(?:[Mm]ust be|[Oo]nly) superuser|[Oo]nly roles with the (?:SUPERUSER|BYPASSRLS|REPLICATION)"
     r"|is a system (?:trigger|catalog)"
     r"|permission denied (?:to (?:create (?:event|tablespace|\")|set param|COPY)|for table pg_)"
     r"|permission denied for (?:language|foreign-data wrapper)"

@@ -50,7 +50,8 @@ def _syntax_problem(text: str, error: SyntaxRefused) -> Problem:
             f"the psql command {meta[0].split()[0]}",
             "files go to the server as they are, and it does not know psql's own commands",
             "write it in SQL, or move it out of the file; where another tool has applied the file,"
-            " and it changes nothing but rows: its path under [tool.housekeeping.rows_only]",
+            " and it makes nothing in the schema of this database: its path under"
+            " [tool.housekeeping.rows_only]",
         )
     variable = _VARIABLE.match(text, error.offset)
     if variable is not None:

@@ -22,7 +22,7 @@ _SCHEMA = re.compile(r'schema "((?:[^"]|"")+)" does not exist')
 # What only an extension has that an administrator has made by hand.
 _LACKING = re.compile(
     r"(?:operator class|type|access method|foreign-data wrapper|text search dictionary)"
-    r' "(?:\w+\.)?(\w+)" does not exist|'
+    r' "?(?:\w+\.)?(\w+)(?:\[\])*"? does not exist|'
     r"function (?:\w+\.)?(\w+)\(.*\) does not exist|"
     r'has no default operator class for access method "(\w+)"'
 )
@@ -53,7 +53,8 @@ _OF_EXTENSION: Mapping[str, str] = {
 }
 _RELATION = re.compile(r'relation "((?:[^"]|"")+)" does not exist')
 _OUT_OF_PATH = re.compile(
-    r'(?:relation|type|collation|text search configuration) "(\w+)"(?: for encoding "\w+")?'
+    r'(?:relation|type|collation|text search configuration) "?(\w+)(?:\[\])*"?'
+    r'(?: for encoding "\w+")?'
     r" does not exist"
 )
 

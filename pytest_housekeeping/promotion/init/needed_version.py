@@ -12,6 +12,7 @@ from pytest_housekeeping.declarations.pinned_settings import known_since, young_
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.folder import all_paths
 from pytest_housekeeping.sql.layouts.read import text_of
+from pytest_housekeeping.sql.literal_tokens import tokens_of
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -43,8 +44,18 @@ def _asked_in(config: Config, files: ProjectFiles, path: str) -> Iterator[tuple[
             if since := known_since(name):
                 yield since, name
         for since, words in _WORDS:
-            if found := words.search(text):
-                yield since, " ".join(found[1].split())
+            if words.search(text) and (found := words.search(_said(text))):
+                yield since, " ".join(found[1].upper().split())
+
+
+def _said(text: str) -> str:
+    """Its words and signs, those of bodies of functions too: what a comment or a string says asks
+    nothing of the server."""
+    return " ".join(
+        _said(token.text) if token.body else token.text
+        for token in tokens_of(text)
+        if token.body or token.kind in ("word", "sign")
+    )
 
 
 def _settings_in(text: str) -> Iterator[str]:

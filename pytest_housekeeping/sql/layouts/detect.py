@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 
 from pytest_housekeeping.errors import MisuseError, named
@@ -168,17 +168,17 @@ def _named(pattern: re.Pattern[str]) -> Callable[[Folder], str]:
     return mark
 
 
-def _said(tool: str) -> Callable[[Folder], str]:
-    """By what stands in the files: in each of them, for a single one may have strayed here."""
+def _said(tool: str, *, in_most: bool = False) -> Callable[[Folder], str]:
+    """By what stands in the files: in each of them, for a single one may have strayed here;
+    ``in_most``, in half of them, where the tool reads one without its mark too."""
+    says = _CONTENT[tool].search
 
     def mark(folder: Folder) -> str:
-        paths = (folder.of(name) for name in folder.sql if number_of(name))
-        first = next(paths, "")
-        says = _CONTENT[tool].search
-        all_say = first and all(
-            says(_bytes(folder.project, path)) for path in chain((first,), paths)
-        )
-        return first if all_say else ""
+        paths = [folder.of(name) for name in folder.sql if number_of(name)]
+        silent = (path for path in paths if not says(_bytes(folder.project, path)))
+        most = len(paths) // 2 if in_most else 0
+        enough = paths and len(list(islice(silent, most + 1))) <= most
+        return paths[0] if enough else ""
 
     return mark
 
@@ -220,7 +220,7 @@ def _drizzle(folder: Folder) -> str:
 
 
 def _tern(folder: Folder) -> str:
-    return (_file(TERN_CONF)(folder) if folder.sql else "") or _said("tern")(folder)
+    return (_file(TERN_CONF)(folder) if folder.sql else "") or _said("tern", in_most=True)(folder)
 
 
 def _liquibase(folder: Folder) -> str:
@@ -275,7 +275,7 @@ _MARKS: dict[str, Callable[[Folder], str]] = {
     "dbmate": _said("dbmate"),
     "sql-migrate": _said("sql-migrate"),
     "tern": _tern,
-    "node-pg-migrate": _said("node-pg-migrate"),
+    "node-pg-migrate": _said("node-pg-migrate", in_most=True),
     "golang-migrate": _golang_migrate,
     "supabase": _supabase,
     "prisma": _prisma,

@@ -23,7 +23,7 @@ _PART = re.compile(
       | (?<![:\w]):(?:'(?P<literal>\w+)'|"(?P<identifier>\w+)"|(?P<bare>[^\W\d]\w*))""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
-_WORD = re.compile(r"'((?:[^']|'')*)'|(\S+)")
+_WORD = re.compile(r"'((?:[^']|'')*)'|`([^`]*)`|([^\s'`]+)")
 _INCLUDES = ("i", "include", "ir", "include_relative")
 # They change what is shown or guard the script itself: nothing of the database.
 _HARMLESS = frozenset(
@@ -131,14 +131,35 @@ class _Weaver:
         if name == "set" and words and words[0] not in _STEERING:
             if words[0].isupper():
                 return None
-            self.variables[words[0]] = "".join(words[1:])
-            return []
+            return self._set(text, found, words)
         if name == "unset" and len(words) == 1 and words[0] not in _STEERING:
             return [] if self.variables.pop(words[0], None) is not None else None
         if name in _HARMLESS or (name in ("set", "unset") and words):
             self._tell(text, found, f"the psql command \\{name} is left out")
             return []
         return None
+
+    def _set(self, text: str, found: re.Match[str], words: Sequence[str]) -> list[_Line]:
+        """A value that the file gives; in the place of what a command of the shell would print the
+        one of the settings, for what runs is in the commit."""
+        name, settings = words[0], self.ground.config.placeholders
+        if not any(command for _, command, _ in _WORD.findall(found["rest"])):
+            self.variables[name] = "".join(words[1:])
+        elif name in settings:
+            self.variables[name] = settings[name]
+            self._tell(text, found, f"the command behind \\set {name} is left out")
+        else:
+            self.problems.append(
+                _problem(
+                    text,
+                    found,
+                    f"what \\set gives {name} is printed by a command of the shell",
+                    "nothing here runs it: what runs is in the commit",
+                    f'under [tool.housekeeping.placeholders]: {name} = "…"',
+                )
+            )
+            self.variables.pop(name, None)
+        return []
 
     def _include(
         self, path: str, text: str, found: re.Match[str], named: str, within: Sequence[str]
@@ -182,11 +203,8 @@ class _Weaver:
 
 
 def _words(rest: str) -> list[str]:
-    return [
-        quoted.replace("''", "'") if quoted or not bare else bare
-        for quoted, bare in _WORD.findall(rest)
-    ]
+    return [quoted.replace("''", "'") or bare for quoted, _, bare in _WORD.findall(rest)]
 
 
 def _problem(text: str, found: re.Match[str], said: str, why: str, fix: str) -> Problem:
-    return Problem.at(text, found.start("name") - 1, said, why, fix)
+    return Problem.at(text, found.start("name") - 1, said, why, fix, unreadable=True)

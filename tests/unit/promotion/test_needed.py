@@ -10,7 +10,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.promotion.init.chosen_settings import chosen_for
 from pytest_housekeeping.promotion.init.green import refusal_of
-from pytest_housekeeping.promotion.init.needed import Needed, path_of
+from pytest_housekeeping.promotion.init.needed import Needed, out_of_path, path_of
 from pytest_housekeeping.promotion.init.needed_version import needed_version
 from pytest_housekeeping.sql.named_extensions import extension_schemas
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -41,6 +41,8 @@ from support.files import write
         ("", 'foreign-data wrapper "postgres_fdw" does not exist', "IF NOT EXISTS postgres_fdw"),
         ("", 'text search dictionary "unaccent" does not exist', "IF NOT EXISTS unaccent"),
         ("", 'type "public.citext" does not exist', "EXTENSION IF NOT EXISTS citext"),
+        # Of an argument of a function.
+        ("", "type public.geography does not exist", "EXTENSION IF NOT EXISTS postgis"),
         (
             "golang-migrate",
             'relation "schema_migrations" does not exist',
@@ -128,7 +130,10 @@ def test_an_extension_that_another_one_requires_is_made_before_it() -> None:
     [
         ("CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL);", (18, "VIRTUAL")),
         ("ALTER TABLE t ADD PRIMARY KEY (a, p WITHOUT  OVERLAPS);", (18, "WITHOUT OVERLAPS")),
-        ("SELECT * FROM json_table(a, '$' COLUMNS (b int));", (17, "json_table")),
+        ("SELECT * FROM json_table(a, '$' COLUMNS (b int));", (17, "JSON_TABLE")),
+        ("DO $$ BEGIN PERFORM 1 FROM JSON_TABLE(a, '$'); END $$;", (17, "JSON_TABLE")),
+        ("SELECT 1; -- it is NOT ENFORCED\n/* JSON_TABLE(a) */", (0, "")),
+        ("COMMENT ON TABLE t IS 'NOT ENFORCED'; SELECT $a$ -- WITHOUT OVERLAPS $a$;", (0, "")),
         ("SET transaction_timeout = 0;", (17, "transaction_timeout")),
         ("CREATE TABLE virtual (a int, b int);", (0, "")),
     ],
@@ -138,6 +143,12 @@ def test_the_version_is_read_off_what_an_older_one_does_not_know(
 ) -> None:
     write(tmp_path, {"sql/migrations/0001_a.sql": text})
     assert needed_version(Config(root=tmp_path), ProjectFiles(tmp_path)) == version
+
+
+@pytest.mark.parametrize("said", ['relation "ticket"', "type ticket", 'type "ticket[]"'])
+def test_what_is_not_in_the_path_is_known_by_its_name(said: str) -> None:
+    assert out_of_path(SqlFailed(f"a.sql:1:1: {said} does not exist")) == "ticket"
+    assert out_of_path(SqlFailed("a.sql:1:1: type desk.ticket does not exist")) == ""
 
 
 def test_a_refusal_says_what_failed_where_nothing_else_does() -> None:

@@ -49,6 +49,8 @@ def test_what_cannot_be_included_is_refused_by_line(tmp_path: Path, named: str, 
     ((line, words),) = found.problems(NAME)
     assert line == 2
     assert said in words
+    # History without the text would be another one.
+    assert found.file(NAME).problems[0].unreadable
 
 
 def test_variables_have_the_values_of_the_settings_and_of_the_file(tmp_path: Path) -> None:
@@ -75,6 +77,17 @@ def test_commands_that_change_nothing_are_left_out_and_told(tmp_path: Path) -> N
     assert found.problems(NAME) == []
     assert [line for line, _ in found.told(NAME)] == [1, 2, 3, 5, 6]
     assert found.text(NAME).splitlines()[3] == "SELECT 1;"
+
+
+def test_what_a_command_of_the_shell_prints_comes_from_the_settings(tmp_path: Path) -> None:
+    text = "\\set who `cat /run/secrets/who it is`\n\\set b x`id`\nSELECT :'who', :'b';\n"
+    found = read_layout(tmp_path, {NAME: text}, settings='placeholders = { who = "a", b = "c" }')
+    assert (found.problems(NAME), [line for line, _ in found.told(NAME)]) == ([], [1, 2])
+    assert found.text(NAME).splitlines()[2] == "SELECT 'a', 'c';"
+    lacking = read_layout(tmp_path / "none", {NAME: text}).file(NAME).problems
+    # Of a file that is history as well, and no syntax error besides.
+    assert [(each.line, each.unreadable) for each in lacking] == [(1, True), (2, True)]
+    assert lacking[0].fix == 'under [tool.housekeeping.placeholders]: who = "…"'
 
 
 def test_a_variable_that_is_unset_has_no_value_any_more(tmp_path: Path) -> None:

@@ -118,6 +118,14 @@ def test_a_file_without_a_mark_is_the_way_up(tmp_path: Path, tool: str) -> None:
     assert found.paths(Kind.ROLLBACK) == []
 
 
+@pytest.mark.parametrize("tool", ["tern", "node-pg-migrate"])
+def test_a_folder_is_its_own_where_some_files_bear_no_mark(tmp_path: Path, tool: str) -> None:
+    files = {f"{AT}/1_a.sql": "SELECT 1;", f"{AT}/2_b.sql": halves(tool, "SELECT 2;")}
+    assert read_layout(tmp_path / "half", files).config.layout == tool
+    files[f"{AT}/3_c.sql"] = "SELECT 3;"
+    assert read_layout(tmp_path / "less", files).config.layout != tool
+
+
 def test_what_goes_up_again_behind_the_way_back_is_no_part_of_it(tmp_path: Path) -> None:
     text = halves("sql-migrate", "SELECT 1;", "SELECT 2;\n") + halves("sql-migrate", "SELECT 3;")
     found = read_layout(tmp_path, {f"{AT}/1_a.sql": text})
