@@ -10,7 +10,7 @@ from typing import LiteralString, TypeVar
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.postgres.connection import LentConnection, connect
-from pytest_housekeeping.promotion.not_there import not_there
+from pytest_housekeeping.promotion.not_there import not_there, platform_way
 from pytest_housekeeping.promotion.other_version import of_the_version
 from pytest_housekeeping.promotion.untrusted import untrusted_extension
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
@@ -152,8 +152,8 @@ def _lacking_roles(
     return SqlFailed(
         found,
         why="roles belong to the server: production has them already, and an empty one has none",
-        fix=f"make them as they are there, in {config.sql}/bootstrap/roles.sql, which staging runs"
-        f" as superuser; python -m pytest_housekeeping init writes such a file as well:{made}",
+        fix=f"{platform_way(config, missing)}make them as they are there, in"
+        f" {config.sql}/bootstrap/roles.sql, which staging runs as superuser; python -m pytest_housekeeping init writes such a file as well:{made}",
     )
 
 

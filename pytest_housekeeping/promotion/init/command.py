@@ -38,6 +38,7 @@ from pytest_housekeeping.promotion.init.project_text import (
     with_settings,
 )
 from pytest_housekeeping.promotion.init.written import Written, kept_or_written
+from pytest_housekeeping.sql.platforms import platform_making
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _BOOTSTRAP_HEAD = """\
@@ -153,6 +154,9 @@ def _declared(
     if bootstrap and written.add(path, _BOOTSTRAP_HEAD + bootstrap):
         named = ", ".join(needed.names)
         yield f"written: {path}: {named}, which no file makes"
+        if not config.platform and (platform := platform_making(needed.names)):
+            yield f"  {platform}'s servers have such: where production is one, delete what was"
+            yield f"  written and run: python -m pytest_housekeeping init --platform={platform}"
     yield from kept_or_written(written, f"{config.checks}/objects.toml", objects_text(declared))
     boundaries = boundaries_toml(access)
     if boundaries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -14,6 +15,7 @@ PLATFORMS = (SUPABASE, "rds", "cloudsql")
 _FACT = re.compile(
     r"^-- (extensions|creates|migrator|superuser|database|search_path): (.+)$", re.MULTILINE
 )
+_MADE = re.compile(r"^ +'(\w+) (?:NO)?LOGIN|^CREATE SCHEMA IF NOT EXISTS (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,25 @@ def platform_of(name: str) -> Platform:
         database=facts.get("database", ""),
         search_path=facts.get("search_path", ""),
     )
+
+
+def platform_making(names: Collection[str]) -> str:
+    """The one whose preset makes a role or a schema of one of these names; "" for none."""
+    return next((each for each in PLATFORMS if not _made_by(each).isdisjoint(names)), "")
+
+
+def platform_with(roles: Collection[str]) -> str:
+    """The one whose administrators, which bear its name, are among the roles; "" for none."""
+    return platform_making([role for role in roles if role.startswith(PLATFORMS)])
+
+
+def setting_of(platform: str) -> str:
+    """What is said where this setting may be the way on."""
+    return f'platform = "{platform}" in [tool.housekeeping]'
+
+
+def _made_by(name: str) -> frozenset[str]:
+    return frozenset(role or schema for role, schema in _MADE.findall(_text(name)))
 
 
 def platform_text(name: str, *, migrator: str) -> str:

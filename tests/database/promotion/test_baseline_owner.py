@@ -9,7 +9,11 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.postgres.connection import connect
-from pytest_housekeeping.promotion.production.prechecks.baseline import owned_as_there, owner_there
+from pytest_housekeeping.promotion.production.prechecks.baseline import (
+    owned_as_there,
+    owner_there,
+    platform_way,
+)
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
 
@@ -30,6 +34,10 @@ def test_they_are_of_production_s_role_be_it_the_superuser_here(tmp_path: Path, 
             assert owner_there(found, "housekeeping") == config.migrator
             found.execute("CREATE VIEW part AS SELECT 1 AS one")
             assert owner_there(found, "housekeeping") == "postgres"
+            assert platform_way(config, found) == ""
+            found.execute("CREATE ROLE rds_superuser")
+            assert 'platform = "rds" in [tool.housekeeping]' in platform_way(config, found)
+            assert platform_way(Config(root=tmp_path, platform="rds"), found) == ""
             found.rollback()
         owned_as_there(config, user, throwaway)
         with connect(throwaway.database().superuser_conninfo) as found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, SqlFailed
 from pytest_housekeeping.promotion.not_there import not_there
+from pytest_housekeeping.sql.platforms import platform_making, platform_with
 
 CONFIG = Config(root=Path("/project"), sql="db", migrator="Ada")
 
@@ -35,6 +37,43 @@ def test_it_is_told(found: str, state: str, dumped: str, kind: str) -> None:
     assert "db/bootstrap/there_already.sql" in told.fix
     assert '\n  SET ROLE "Ada";\n' in told.fix
     assert dumped in told.fix
+
+
+@pytest.mark.parametrize(
+    ("found", "named"),
+    [
+        ('relation "auth.users" does not exist', True),
+        ('schema "storage" does not exist', True),
+        ("function auth.uid() does not exist", True),
+        ('type "extensions.citext" does not exist', True),
+        ('relation "desk.users" does not exist', False),
+        ('relation "auth" does not exist', False),
+    ],
+)
+def test_what_a_platform_has_names_its_setting(found: str, named: bool) -> None:
+    error = SqlFailed(found, sqlstate="42P01")
+    said = 'where production is supabase: platform = "supabase" in [tool.housekeeping] makes it; '
+    told = not_there(error, "embedded", CONFIG)
+    assert isinstance(told, SqlFailed)
+    assert told.fix.startswith(said) is named
+    chosen = not_there(error, "embedded", replace(CONFIG, platform="rds"))
+    assert isinstance(chosen, SqlFailed)
+    assert said not in chosen.fix
+
+
+@pytest.mark.parametrize(
+    ("roles", "platform"),
+    [
+        (["postgres", "rds_superuser"], "rds"),
+        (["cloudsqlsuperuser", "anon"], "cloudsql"),
+        (["supabase_admin"], "supabase"),
+        # PostgREST's as well, and a role of anybody's.
+        (["anon", "authenticated", "supabase"], ""),
+    ],
+)
+def test_a_provider_is_known_by_its_administrators(roles: list[str], platform: str) -> None:
+    assert platform_with(roles) == platform
+    assert platform_making(["anon"]) == "supabase"
 
 
 @pytest.mark.parametrize(

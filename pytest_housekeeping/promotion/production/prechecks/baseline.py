@@ -30,6 +30,7 @@ from pytest_housekeeping.sql.bootstrap import has_preset
 from pytest_housekeeping.sql.file import SqlFile, from_reading
 from pytest_housekeeping.sql.layouts.known import layout_of
 from pytest_housekeeping.sql.layouts.layout import Entry
+from pytest_housekeeping.sql.platforms import platform_with, setting_of
 
 
 def verify(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Judgement:
@@ -81,7 +82,8 @@ def _compared(
     differences = [each for each in found if theirs is None or not theirs.owns(each.name)]
     accepted = accepted_drift(context.config, context.plan.sources)
     only = only_of(context.config)
-    findings = [_finding(each, accepted, rule, only) for each in differences]
+    way = platform_way(context.config, target.connection.get())
+    findings = [_finding(each, accepted, rule, only, way) for each in differences]
     names = {each.name for each in differences}
     findings += [_needless(name, rule, only) for name in accepted if name not in names]
     verdict = Verdict(examined=len(texts), unit="files", findings=tuple(findings))
@@ -96,7 +98,20 @@ _FIXES = {
 }
 
 
-def _finding(difference: Difference, accepted: Mapping[str, str], rule: str, only: str) -> Finding:
+def platform_way(config: Config, connection: Connection) -> str:
+    """Before the other ways, on a server of a provider whom the settings do not name: the setting
+    that says what is his."""
+    if config.platform:
+        return ""
+    rows = connection.execute("SELECT rolname::text FROM pg_catalog.pg_roles").fetchall()
+    platform = platform_with([role for (role,) in rows])
+    said = f"this server has the roles of {platform}: {setting_of(platform)} replays the files"
+    return f"{said} on what it has from the beginning; else, " if platform else ""
+
+
+def _finding(
+    difference: Difference, accepted: Mapping[str, str], rule: str, only: str, way: str
+) -> Finding:
     # Columns that were added in another order than the files do are the rule where a schema has
     # grown by hand; nothing but statements without a list of columns depends on it.
     let_stand = difference.is_column_order or difference.name in accepted
@@ -108,7 +123,7 @@ def _finding(difference: Difference, accepted: Mapping[str, str], rule: str, onl
         detail=f"is {difference.change} in production, compared with what the files make"
         + f": {difference.told}" * bool(difference.told)
         + f"; accepted: {reason}" * bool(reason),
-        fix=f"{_FIXES[rule]}; to let it stand as it is: an entry of checks/{DRIFT} with this"
+        fix=f"{way}{_FIXES[rule]}; to let it stand as it is: an entry of checks/{DRIFT} with this"
         f" object and a reason{only and f', and {only} where others do not differ in it'}",
     )
 
