@@ -36,8 +36,8 @@ def not_there(error: HousekeepingError, kind: str, config: Config) -> Housekeepi
         sqlstate=error.sqlstate,
         why="nothing that runs before makes it, and an empty database has nothing else",
         fix=f"{way}a slip in a name, or in the order of the files, is corrected there. What"
-        " production has and no file makes (made by hand, by an extension, by another project) goes into"
-        f" {config.sql}/{BOOTSTRAP}/{_FILE}, which staging runs before the migrations:"
+        " production has and no file makes (made by hand, by an extension, by another project) goes"
+        f" into {config.sql}/{BOOTSTRAP}/{_FILE}, which staging runs before the migrations:"
         f"\n  SET ROLE {quoted(config.migrator)};"
         f"\n  -- and what prints: pg_dump --schema-only --no-owner --no-privileges{only} DATABASE"
         "\nor as its first line CREATE EXTENSION. What stands on something that a migration makes"

@@ -153,7 +153,8 @@ def _lacking_roles(
         found,
         why="roles belong to the server: production has them already, and an empty one has none",
         fix=f"{platform_way(config, missing)}make them as they are there, in"
-        f" {config.sql}/bootstrap/roles.sql, which staging runs as superuser; python -m pytest_housekeeping init writes such a file as well:{made}",
+        f" {config.sql}/bootstrap/roles.sql, which staging runs as superuser; python -m"
+        f" pytest_housekeeping init writes such a file as well:{made}",
     )
 
 
