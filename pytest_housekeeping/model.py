@@ -138,8 +138,7 @@ class Lock:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scan:
-    """A file has read a table that stood before it: from end to end so many times, and by an index
-    so many."""
+    """How often a file has read a table that stood before it, from end to end and by an index."""
 
     relation: str
     count: int
@@ -155,11 +154,21 @@ class ServerMessage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LetStand:
+    """What an exemption lets stand, and its reason."""
+
+    rule: str
+    object: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What one verification saw. It passed when something was examined and no error was found.
 
     ``coverage`` says, a line each, how much of it could be judged, where that is not all;
-    ``shown_at`` when it was shown, where an earlier run has, of the same things.
+    ``shown_at`` when it was shown, where an earlier run has, of the same things; ``exempted`` what
+    is no finding because an exemption lets it stand.
     """
 
     examined: int
@@ -168,6 +177,7 @@ class Verdict:
     evidence: tuple[str, ...] = ()
     coverage: tuple[str, ...] = ()
     shown_at: str = ""
+    exempted: tuple[LetStand, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -211,11 +221,10 @@ class Tool:
     version: str
 
 
-ROWS, CLONE = "rows", "clone"
 # The unit of what lets a finding stand.
 EXEMPTIONS = "exemptions"
+ROWS, CLONE = "rows", "clone"
 """The steps of a rehearsal that ask production's rows, and a clone that has them."""
-
 
 _ELSEWHERE = {ROWS: ProvedOn.TARGET, CLONE: ProvedOn.CLONE}
 
@@ -262,14 +271,13 @@ class StepResult:
     findings: tuple[Finding, ...] = field(default=())
     coverage: tuple[str, ...] = ()
     shown_at: str = ""
+    exempted: tuple[LetStand, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockConflict:
-    """The batch met somebody else's lock at a step, for the ``number``-th time there.
-
-    ``found`` is what the server said; ``in_the_way`` who was seen holding it up, a line each.
-    """
+    """The batch met somebody else's lock at a step, for the ``number``-th time there; ``found`` is
+    what the server said, ``in_the_way`` who was seen holding it up, a line each."""
 
     step: str
     number: int
@@ -280,10 +288,8 @@ class LockConflict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetIdentity:
-    """Where a connection leads, as PostgreSQL itself says it; without secrets.
-
-    ``timeline`` is what a primary writes: None where it was not asked for, or is not told.
-    """
+    """Where a connection leads, as PostgreSQL itself says it; without secrets. ``timeline`` is what
+    a primary writes: None where it was not asked for, or is not told."""
 
     host: str
     port: int

@@ -74,6 +74,10 @@ class Boundaries:
         """The contracts that the code of their source has to keep as well."""
         return tuple(each for each in self.contracts if self.source(each).code)
 
+    def first_on_code(self, app: str) -> Contract | None:
+        """The contract that tells what concerns an application's code, and no contract."""
+        return next((each for each in self.on_code if each.source == app), None)
+
     def source(self, contract: Contract) -> App:
         return next(app for app in self.apps if app.name == contract.source)
 

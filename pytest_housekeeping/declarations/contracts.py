@@ -20,8 +20,11 @@ from pytest_housekeeping.declarations.boundaries import (
 )
 from pytest_housekeeping.declarations.code_baseline import Baseline, parse_baseline
 from pytest_housekeeping.declarations.exemptions import (
+    CODE_BROKEN,
+    RUNNING_RULES,
+    BoundaryExemption,
     CodeExemption,
-    parse_code_exemptions,
+    parse_exemptions,
 )
 from pytest_housekeeping.declarations.objects import Objects
 from pytest_housekeeping.declarations.rls import RlsContract
@@ -44,6 +47,7 @@ class Contracts:
     rls: RlsContract | None
     boundaries: Boundaries | None
     rules: tuple[Rule, ...]
+    boundary_exemptions: tuple[BoundaryExemption, ...] = ()
     code_exemptions: tuple[CodeExemption, ...] = ()
     code_baseline: Baseline = field(default_factory=Counter)
     running_exemptions: tuple[CodeExemption, ...] = ()
@@ -93,7 +97,8 @@ def load_contracts(
 ) -> Contracts:
     """Read the three declarations. Raises MisuseError with the errors of all of them at once."""
     rules = unique_rules([*shipped_rules(), *further_rules])
-    known = frozenset(rule.id for rule in rules)
+    known = frozenset(rule.id for rule in rules if rule.family != BOUNDARY)
+    of_boundaries = frozenset(rule.id for rule in rules if rule.family == BOUNDARY)
     errors: list[HousekeepingError] = list(_unread(config))
 
     def read(name: str, parse: Callable[..., T], **options: Any) -> T | None:
@@ -107,24 +112,23 @@ def load_contracts(
             return None
 
     boundaries = read("boundaries.toml", parse_boundaries)
-    exempt = (boundaries and read("boundaries.toml", parse_code_exemptions)) or ()
+    names = [each.name for each in (boundaries.contracts if boundaries else ())]
+    asked = {"rules": of_boundaries, "contracts": names}
+    exempt = (boundaries and read("boundaries.toml", parse_exemptions, **asked)) or ((), ())
     contracts = Contracts(
         objects=read("objects.toml", objects.parse),
         rls=read("rls.toml", rls.parse_rls, known_rules=known),
         boundaries=boundaries,
         rules=rules,
-        code_exemptions=tuple(each for each in exempt if not each.rule),
-        running_exemptions=tuple(each for each in exempt if each.rule),
-        code_baseline=read(
-            BASELINE,
-            parse_baseline,
-            contracts=[each.name for each in (boundaries.contracts if boundaries else ())],
-        )
-        or Counter(),
+        boundary_exemptions=exempt[1],
+        code_exemptions=tuple(each for each in exempt[0] if each.rule in ("", CODE_BROKEN)),
+        running_exemptions=tuple(each for each in exempt[0] if each.rule in RUNNING_RULES),
+        code_baseline=read(BASELINE, parse_baseline, contracts=names) or Counter(),
     )
     if boundaries is not None:
         errors += _silent_pairs(boundaries, f"{config.checks}/boundaries.toml")
         errors += _unread_keys(boundaries, f"{config.checks}/boundaries.toml")
+        errors += _unread_exemptions(boundaries, exempt[0], f"{config.checks}/boundaries.toml")
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
     return contracts
@@ -156,6 +160,18 @@ def _unread_keys(boundaries: Boundaries, path: str) -> Iterator[MisuseError]:
                     why="it would look as if it were held to something, and nothing looks at it",
                     fix=f'add {wanted}, [[contract]] with source = "{app.name}", or take {key} out',
                 )
+
+
+def _unread_exemptions(
+    boundaries: Boundaries, exemptions: Iterable[CodeExemption], path: str
+) -> Iterator[MisuseError]:
+    """Exemptions of code where no application has any: nobody would notice that they are idle."""
+    for each in exemptions if not any(app.code for app in boundaries.apps) else ():
+        yield MisuseError(
+            f"{path}: the exemption of {each.symbol} in {each.file} is read by nobody",
+            why="no application has code, so that nothing of it is examined",
+            fix="give [apps.…] its code, or take the exemption out",
+        )
 
 
 def _unread(config: Config) -> Iterator[MisuseError]:

@@ -16,9 +16,11 @@ from pytest_housekeeping.declarations.toml import (
     tables_of,
     text_of,
 )
+from pytest_housekeeping.model import LetStand
 
 WHY = "an exemption that is misread would let something else stand than was meant"
 _RULE_KEYS = {"rule": True, "object": True, "reason": True, "until": False}
+_BOUNDARY_KEYS = {"contract": True, **_RULE_KEYS, "detail": True}
 _CODE_KEYS = {
     "file": True,
     "symbol": True,
@@ -29,6 +31,8 @@ _CODE_KEYS = {
 }
 # What a batch does to code that runs already is let stand by the name of its rule.
 RUNNING_RULES = ("running-broken", "running-required", "running-row")
+# So is a statement that this schema would refuse: it may be meant for another database.
+CODE_BROKEN = "code-broken"
 # A star stands for itself inside a quoted name only.
 _WILDCARD = re.compile(r'^(?:[^"]|"[^"]*")*?[*%]')
 
@@ -45,6 +49,11 @@ class Exemption:
         """An exemption holds on its last day."""
         return self.until is None or today <= self.until
 
+    def let_stand(self, rule: str, object: str) -> LetStand:
+        """What it lets stand, as the evidence tells it."""
+        last = f", until {self.until}" if self.until else ""
+        return LetStand(rule=rule, object=object, reason=f"{self.reason}{last}")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleExemption(Exemption):
@@ -54,10 +63,23 @@ class RuleExemption(Exemption):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BoundaryExemption(RuleExemption):
+    """One finding of one contract: ``[[exempt]]`` of ``boundaries.toml`` with a boundary rule.
+
+    ``detail`` is what the finding says, to the letter: a further privilege, or a further table that
+    a view shows, is another finding.
+    """
+
+    contract: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CodeExemption(Exemption):
     """An object that one symbol of one file may name: ``[[exempt]]`` of ``boundaries.toml``.
 
-    With a ``rule`` it is about code that runs already, and what a batch does to it.
+    With a ``rule`` it is about a statement that the schema refuses, or about code that runs
+    already and what a batch does to it.
     """
 
     file: str
@@ -72,7 +94,9 @@ def rule_exemptions(
     found: dict[tuple[str, str], RuleExemption] = {}
     for where, given, until in _exempt_tables(document, _RULE_KEYS, problems):
         exemption = RuleExemption(**given, until=until)
-        if exemption.rule and exemption.rule not in known_rules:
+        if exemption.rule.startswith("boundary-"):
+            problems.add(f"{where} names {exemption.rule!r}: that belongs into boundaries.toml")
+        elif exemption.rule and exemption.rule not in known_rules:
             problems.add(
                 f"{where} names an unknown rule {exemption.rule!r}"
                 f"{closest(exemption.rule, known_rules)}"
@@ -86,30 +110,45 @@ def rule_exemptions(
     return tuple(found.values())
 
 
-def parse_code_exemptions(text: str, *, path: str) -> tuple[CodeExemption, ...]:
-    """The ``[[exempt]]`` tables of ``checks/boundaries.toml``.
+def parse_exemptions(
+    text: str, *, path: str, rules: Collection[str], contracts: Collection[str]
+) -> tuple[tuple[CodeExemption, ...], tuple[BoundaryExemption, ...]]:
+    """The ``[[exempt]]`` tables of ``checks/boundaries.toml``: of code, and of boundary ``rules``.
 
     Raises MisuseError that names every problem of them.
     """
     problems = Problems(path)
-    document = read_toml(text, problems)
-    found: dict[tuple[str, str, str, str], CodeExemption] = {}
-    for where, given, until in _exempt_tables(document, _CODE_KEYS, problems):
-        exemption = CodeExemption(**given, until=until)
-        key = (exemption.file, exemption.symbol, exemption.object, exemption.rule)
-        for name, value in zip(("file", "symbol", "object"), key[:3], strict=True):
-            if "*" in value or "%" in value:
-                problems.add(f"{where} has a wildcard in {name} {value!r}: name one")
-        if exemption.rule and exemption.rule not in RUNNING_RULES:
-            problems.add(
-                f"{where} names an unknown rule {exemption.rule!r}"
-                f"{closest(exemption.rule, RUNNING_RULES)}"
-            )
-        if all(key[:3]) and key in found:
-            problems.add(f"{where} repeats the exemption of {key[2]} in {key[0]}")
-        found[key] = exemption
+    code: list[CodeExemption] = []
+    boundary: list[BoundaryExemption] = []
+    seen: set[tuple[str, ...]] = set()
+    known_rules = (*sorted(rules), CODE_BROKEN, *RUNNING_RULES)
+    for number, table in enumerate(tables_of(read_toml(text, problems), "exempt", problems), 1):
+        where = f"[[exempt]] {number}"
+        keys = _BOUNDARY_KEYS if table.get("rule") in rules else _CODE_KEYS
+        given, until = _fields(table, keys, where, problems)
+        if keys is _BOUNDARY_KEYS:
+            boundary.append(BoundaryExemption(**given, until=until))
+            if given["contract"] and given["contract"] not in contracts:
+                problems.add(
+                    f"{where} belongs to the contract {given['contract']!r}, which is not declared"
+                    f"{closest(given['contract'], contracts)}"
+                )
+        else:
+            code.append(CodeExemption(**given, until=until))
+            if given["rule"] and given["rule"] not in known_rules:
+                problems.add(
+                    f"{where} names an unknown rule {given['rule']!r}"
+                    f"{closest(given['rule'], known_rules)}"
+                )
+            for name in ("file", "symbol", "object"):
+                if "*" in given[name] or "%" in given[name]:
+                    problems.add(f"{where} has a wildcard in {name} {given[name]!r}: name one")
+        key = tuple(value for name, value in given.items() if name != "reason")
+        if key in seen:
+            problems.add(f"{where} repeats the exemption of {given['object']}")
+        seen.add(key)
     problems.raise_any(why=WHY)
-    return tuple(found.values())
+    return tuple(code), tuple(boundary)
 
 
 def _exempt_tables(
@@ -118,9 +157,16 @@ def _exempt_tables(
     """Each ``[[exempt]]`` table: what a message calls it, its texts, and its last day."""
     for number, table in enumerate(tables_of(document, "exempt", problems), start=1):
         where = f"[[exempt]] {number}"
-        expect_keys(table, keys, where, problems)
-        texts = {key: text_of(table, key, where, problems) for key in keys if key != "until"}
-        yield where, texts, _last_day(table, where, problems)
+        yield (where, *_fields(table, keys, where, problems))
+
+
+def _fields(
+    table: Mapping[str, Any], keys: Mapping[str, bool], where: str, problems: Problems
+) -> tuple[dict[str, str], date | None]:
+    """The texts of a table, and its last day."""
+    expect_keys(table, keys, where, problems)
+    texts = {key: text_of(table, key, where, problems) for key in keys if key != "until"}
+    return texts, _last_day(table, where, problems)
 
 
 def _last_day(table: Mapping[str, Any], where: str, problems: Problems) -> date | None:

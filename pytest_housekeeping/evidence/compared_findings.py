@@ -29,8 +29,6 @@ _OF_THE_BATCH = frozenset(
 # Told by the step that comes last in its mode, whichever that is.
 _UNJUDGED = "rls-unjudged"
 _RESULT, _DRIFT = f"{REHEARSE}::{RESULT}", f"{Phase.PRECHECK}::drift"
-# How the item of an exemption is called: checks/rls.toml::exempt RULE OBJECT.
-_EXEMPT = re.compile(r"::exempt (?P<rule>\S+) (?P<object>.+)$", re.DOTALL)
 _PLACE = re.compile(r":\d+(?::\d+)?(?= |$)")
 _NUMBER = re.compile(r"\d+")
 _KEPT = ("rule", "level", "object", "detail", "fix", "leak", "role", "because", "step")
@@ -86,7 +84,7 @@ def compared(document: _Fields, earlier: Iterable[_Fields], why_not: str = "") -
     for old in known.findings:
         name = _identity(old, with_text=with_text)
         left[name] -= 1
-        if left[name] < 0 and (old["rule"], old["object"]) not in let_stand:
+        if left[name] < 0 and (old["rule"], _PLACE.sub("", old["object"])) not in let_stand:
             fixed.append(old)
     newest = known.runs[0] if known.runs else None
     return Compared(
@@ -195,18 +193,14 @@ def _since(findings: Sequence[_Fields], known: _Earlier, *, with_text: bool) -> 
 def _exempted(document: _Fields, known: _Earlier) -> Iterator[dict[str, str]]:
     """What is let stand, with the reason that its exemption gives, and since when it has stood."""
     started = _started(document)
-    stood = {(each["rule"], each["object"]): str(each["since"]) for each in known.findings}
-    for step in document["steps"]:
-        name = _EXEMPT.search(step["id"])
-        if name is not None and step["kind"] == Kind.RLS and step["outcome"] == Outcome.PASSED:
-            key = (name["rule"], name["object"])
-            since = known.exempted.get(key) or stood.get(key) or started
-            yield {
-                "rule": key[0],
-                "object": key[1],
-                "reason": step.get("message", ""),
-                "since": since,
-            }
+    stood = {
+        (each["rule"], _PLACE.sub("", each["object"])): str(each["since"])
+        for each in known.findings
+    }
+    told = [each for step in document["steps"] for each in step["exempted"]]
+    for let in {tuple(each.values()): each for each in told}.values():
+        key = (let["rule"], let["object"])
+        yield {**let, "since": known.exempted.get(key) or stood.get(key) or started}
 
 
 def _started(document: _Fields) -> str:

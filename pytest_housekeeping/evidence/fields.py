@@ -88,6 +88,7 @@ def step_fields(result: StepResult) -> dict[str, Any]:
         "proved_on": step.proved_on.value,
         "coverage": list(result.coverage),
         "shown_at": result.shown_at,
+        "exempted": [asdict(each) for each in result.exempted],
     }
 
 

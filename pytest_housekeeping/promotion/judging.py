@@ -201,16 +201,14 @@ class Checks:
         if step.name in contracts.code_contracts:
             contract = contracts.code_contracts[step.name]
             return self._code_contract(connection, contracts.boundaries, contract)
-        from pytest_housekeeping.checks.boundaries.verdict import verify_contract
+        from pytest_housekeeping.checks.boundaries.verdict import verify_contract, without_exempt
 
         contract = next(each for each in contracts.boundaries.contracts if each.name == step.name)
-        return verify_contract(
-            connection,
-            contracts.boundaries,
-            contract,
-            contracts.rules,
-            behaviour=self._context.is_last(step.segment),
-        )
+        last, today = self._context.is_last(step.segment), self._context.today
+        asked = (connection, contracts.boundaries, contract, contracts.rules)
+        verdict = verify_contract(*asked, behaviour=last)
+        exempt = contracts.boundary_exemptions
+        return without_exempt(verdict, contract, exempt, today=today, behaviour=last)
 
     def _code_contract(
         self, connection: Connection, boundaries: Boundaries, contract: Contract
@@ -228,7 +226,7 @@ class Checks:
             exemptions=self._contracts.code_exemptions,
             baseline=self._baseline(connection, boundaries),
             # What the schema breaks concerns no contract: it is said with the app's first one.
-            broken=contract == next(e for e in boundaries.on_code if e.source == app.name),
+            broken=contract == boundaries.first_on_code(app.name),
         )
 
     def _baseline(self, connection: Connection, boundaries: Boundaries) -> Baseline:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_housekeeping.checks.json_cache import default_folder, read_entries, write_entries
-from pytest_housekeeping.model import Finding, Level, Verdict
+from pytest_housekeeping.model import Finding, LetStand, Level, Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.installed_tools import installed_tools
@@ -138,4 +138,5 @@ def _verdict(fields: Mapping[str, Any]) -> Verdict:
         findings=tuple(
             Finding(**(each | {"level": Level(each["level"])})) for each in fields["findings"]
         ),
+        exempted=tuple(LetStand(**each) for each in fields["exempted"]),
     )

@@ -68,9 +68,9 @@ class KnownChecks:
 def _asked(context: RunContext) -> list[object]:
     """What is asked of the schema; an exemption that ends has it asked anew."""
     plan, held = context.plan, context.plan.sources.held
-    exemptions = plan.contracts.rls.exemptions if plan.contracts.rls else ()
+    rls = plan.contracts.rls.exemptions if plan.contracts.rls else ()
     return [
-        [each.holds_on(context.today) for each in exemptions],
+        [each.holds_on(context.today) for each in (*rls, *plan.contracts.boundary_exemptions)],
         sorted((path, digest(data)) for path, data in held.items() if path.endswith(".toml")),
         [repr(rule) for rule in plan.contracts.rules],
         sorted(plan.contracts.roles),

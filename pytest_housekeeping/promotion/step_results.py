@@ -62,4 +62,5 @@ def judged(step: Step, verdict: Verdict, message: str) -> StepResult:
         findings=verdict.findings,
         coverage=verdict.coverage,
         shown_at=verdict.shown_at,
+        exempted=verdict.exempted,
     )

@@ -17,7 +17,16 @@ from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.model.audit import Audit
 from pytest_housekeeping.evidence.report.beside import Beside
 from pytest_housekeeping.evidence.report.html import finished, summary_html, title
-from pytest_housekeeping.model import Finding, Kind, Level, Outcome, Phase, RunOutcome, Step
+from pytest_housekeeping.model import (
+    Finding,
+    Kind,
+    LetStand,
+    Level,
+    Outcome,
+    Phase,
+    RunOutcome,
+    Step,
+)
 from pytest_housekeeping.postgres.batch_facts import AccessChange
 from support.evidence_samples import DOES, NOTICE, RLS, START, TARGET, facts, passed
 
@@ -26,6 +35,11 @@ RESOURCES = Path(pytest_html.__file__).with_name("resources")
 EVIL = "<script>alert(1)</script>\x1b[31m\u202e" + "W" * 200
 RULE = Step(id="checks/rls.toml::rls-not-forced", phase=Phase.VERIFY, kind=Kind.RLS, segment=1)
 EXEMPT = replace(RULE, id="checks/rls.toml::exempt rls-not-enabled venture.country")
+LET_STAND = LetStand(
+    rule="rls-not-enabled",
+    object="venture.country",
+    reason="public reference data, until 2027-06-30",
+)
 _OUTCOMES = ["failed", "passed", "skipped", "xfailed", "xpassed", "error", "rerun", "retried"]
 # Of no tests: the page has the steps.
 _DATA = {"environment": {}, "tests": {}, "renderCollapsed": ["passed"], "initialSort": "original"}
@@ -73,7 +87,7 @@ def rich_audit() -> tuple[Audit, Beside]:
             if step.phase != Phase.VERIFY
         ),
         passed(RULE, findings=(RLS, other, evil), outcome=Outcome.FAILED, message=EVIL),
-        passed(EXEMPT, message="public reference data, until 2027-06-30"),
+        passed(EXEMPT, exempted=(LET_STAND,)),
     ]
     kept = AccessChange(
         role="app",

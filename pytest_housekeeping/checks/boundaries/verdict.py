@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
 
 from pytest_housekeeping.checks.boundaries.function_bodies import prove_bodies
 from pytest_housekeeping.checks.boundaries.reach import prove_allowed, prove_out_of_reach
@@ -17,11 +19,13 @@ from pytest_housekeeping.checks.rules.evaluation import (
 )
 from pytest_housekeeping.checks.rules.scope import RuleScope, boundary_scope
 from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
+from pytest_housekeeping.declarations.exemptions import BoundaryExemption
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
-from pytest_housekeeping.model import Level, Verdict
+from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
 BOUNDARY_SCOPE = "boundary-scope"
+EXEMPTION = "boundary-exemption"
 
 _PROOFS = {"reach": prove_out_of_reach, "use": prove_allowed, "bodies": prove_bodies}
 
@@ -67,6 +71,70 @@ def verify_contract(
         findings += with_role_in_leak(verdict.findings, source.roles[0])
         evidence += verdict.evidence
     return Verdict(examined=examined, findings=tuple(findings), evidence=tuple(evidence))
+
+
+def without_exempt(
+    verdict: Verdict,
+    contract: Contract,
+    exemptions: Iterable[BoundaryExemption],
+    *,
+    today: date,
+    behaviour: bool = True,
+) -> Verdict:
+    """The verdict on a contract without the findings that are exempt from it on this day.
+
+    An exemption that has ended is a finding, and so is one that matches none, which only the
+    finished schema tells (``behaviour``). Where nothing was examined, none is matched.
+    """
+    if not verdict.examined:
+        return verdict
+    own = {
+        (each.rule, each.object, each.detail): each
+        for each in exemptions
+        if each.contract == contract.name
+    }
+    seen = {(each.rule, each.object, each.detail) for each in verdict.findings}
+    holding = {key for key, each in own.items() if each.holds_on(today)}
+    left = [e for e in verdict.findings if (e.rule, e.object, e.detail) not in holding]
+    left += [_ended(each) for key, each in own.items() if key not in holding]
+    if behaviour:
+        left += [_idle(own[key], verdict) for key in own if key in holding - seen]
+    let = tuple(own[key].let_stand(key[0], key[1]) for key in own if key in holding & seen)
+    return replace(verdict, findings=tuple(left), exempted=let)
+
+
+def _ended(exemption: BoundaryExemption) -> Finding:
+    return _of_exemption(
+        exemption,
+        f"ended on {exemption.until}: {exemption.reason}",
+        "repair what it was for, or give it a new end in boundaries.toml",
+    )
+
+
+def _idle(exemption: BoundaryExemption, verdict: Verdict) -> Finding:
+    """It matches nothing: what is told of the object now is another finding."""
+    now = [
+        each.detail
+        for each in verdict.findings
+        if (each.rule, each.object) == (exemption.rule, exemption.object)
+    ]
+    said = f"; what is found there now: {' | '.join(now)}" if now else ""
+    return _of_exemption(
+        exemption,
+        f"matches no finding: {exemption.detail!r}{said}",
+        "take it out of boundaries.toml"
+        + (", or, if that may stand too, say it as its detail" if now else ""),
+    )
+
+
+def _of_exemption(exemption: BoundaryExemption, said: str, fix: str) -> Finding:
+    return Finding(
+        rule=EXEMPTION,
+        level=Level.ERROR,
+        object=exemption.object,
+        detail=f"its exemption from {exemption.rule} {said}",
+        fix=fix,
+    )
 
 
 def judge_boundary(

@@ -149,12 +149,6 @@ def verify_exemption(
 ) -> Verdict:
     """An exemption fails once it has ended, and once there is no finding that it would exempt."""
     rule = next(rule for rule in rules if rule.id == exemption.rule)
-    if rule.family == BOUNDARY:
-        return _failed(
-            exemption,
-            f"{exemption.rule} is a rule about boundaries, which have no exemptions",
-            "take the exemption out; change the contract, or carve a zone out of the target",
-        )
     if not exemption.holds_on(today):
         return _failed(
             exemption,
@@ -165,8 +159,8 @@ def verify_exemption(
     table = exemption.object.rpartition(" ON ")[2]
     verdict = judge_rule(connection, contract, rule, only=table if rule.proof else "")
     if any(finding.object == exemption.object for finding in verdict.findings):
-        last = f", until {exemption.until}" if exemption.until else ""
-        return Verdict(examined=1, unit=EXEMPTIONS, evidence=(f"{exemption.reason}{last}",))
+        let = exemption.let_stand(exemption.rule, exemption.object)
+        return Verdict(examined=1, unit=EXEMPTIONS, evidence=(let.reason,), exempted=(let,))
     others = [finding.object for finding in verdict.findings]
     return _failed(
         exemption,

@@ -83,19 +83,12 @@ def _standing(
         if exemption is not None and exemption.holds_on(today):
             used.add(exemption)
         else:
-            yield _with_the_key(breach)
+            yield breach.exemptible
     for each in exemptions:
         if not each.holds_on(today):
             yield _of_exemption(each, f"ended on {each.until}: {each.reason}")
         elif each not in used:
             yield _of_exemption(each, "matches nothing of this batch")
-
-
-def _with_the_key(breach: Breach) -> Finding:
-    """How an exemption names it stands in the fix."""
-    key = f"rule {breach.rule}, file {breach.file}, symbol {breach.symbol}, object {breach.object}"
-    fix = f"{breach.fix}; where that is known and wanted: [[exempt]] in checks/boundaries.toml,"
-    return replace(breach.finding, fix=f"{fix} {key}, and the reason")
 
 
 def _of_exemption(exemption: CodeExemption, said: str) -> Finding:

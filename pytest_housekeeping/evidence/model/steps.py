@@ -39,6 +39,14 @@ class LockRecord(Part):
     mode: str
 
 
+class LetStandRecord(Part):
+    """What an exemption lets stand, and its reason."""
+
+    rule: str
+    object: str
+    reason: str
+
+
 class StepRecord(Part):
     """How one step ended."""
 
@@ -66,6 +74,9 @@ class StepRecord(Part):
         "",
         description="when it was shown, where an earlier run of this machine has, of the same files"
         " on the same schema, or of the same rules on the same server; empty: in this run",
+    )
+    exempted: tuple[LetStandRecord, ...] = Field(
+        (), description="what is no finding because an exemption lets it stand"
     )
 
 

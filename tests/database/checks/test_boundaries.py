@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
 import pytest
 
-from pytest_housekeeping.checks.boundaries.verdict import verify_contract
+from pytest_housekeeping.checks.boundaries.verdict import verify_contract, without_exempt
 from pytest_housekeeping.checks.rules.batch import evaluate_batch
 from pytest_housekeeping.checks.rules.evaluation import evaluate
 from pytest_housekeeping.checks.rules.scope import boundary_scope
 from pytest_housekeeping.declarations.boundaries import App, Contract
+from pytest_housekeeping.declarations.exemptions import BoundaryExemption
 from pytest_housekeeping.declarations.rules import BOUNDARY, shipped_rules
 from pytest_housekeeping.evidence.kinds import causes_of
+from pytest_housekeeping.model import LetStand, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from support.guarded import BOUNDARIES, STAY_OUT, WORK, crossed
 
@@ -283,6 +289,89 @@ def test_what_leads_nowhere_is_none(ground: Connection, harmless: str) -> None:
     ground.execute(harmless.encode())
 
     assert crossed(ground) == []
+
+
+VIEW = (
+    "CREATE VIEW public.door AS SELECT id FROM office.paper;GRANT SELECT ON public.door TO shop_app"
+)
+EXEMPT = BoundaryExemption(
+    rule=SHOWN,
+    contract=STAY_OUT.name,
+    object="public.door",
+    detail="shop_app may select from it and see office.paper, with the rights of its owner",
+    reason="the monthly report",
+)
+TODAY = date(2026, 6, 1)
+
+
+def judged(connection: Connection, *exempt: BoundaryExemption, behaviour: bool = True) -> Verdict:
+    verdict = verify_contract(
+        connection, BOUNDARIES, STAY_OUT, shipped_rules(), behaviour=behaviour
+    )
+    return without_exempt(verdict, STAY_OUT, exempt, today=TODAY, behaviour=behaviour)
+
+
+def test_an_exemption_lets_one_finding_stand(ground: Connection) -> None:
+    ground.execute(VIEW)
+    assert [each.rule for each in judged(ground).findings] == [SHOWN]
+    verdict = judged(ground, EXEMPT)
+    assert verdict.passed
+    assert verdict.exempted == (
+        LetStand(rule=SHOWN, object="public.door", reason="the monthly report"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wider", "now"),
+    [
+        ("GRANT SELECT ON public.door TO PUBLIC", "PUBLIC"),
+        (
+            "CREATE OR REPLACE VIEW public.door AS SELECT id FROM office.paper, office.pay",
+            "see office.paper, office.pay",
+        ),
+    ],
+)
+def test_what_is_wider_than_the_exemption_is_another_finding(
+    ground: Connection, wider: str, now: str
+) -> None:
+    ground.execute(VIEW)
+    ground.execute("CREATE TABLE office.pay (amount integer)")
+    assert judged(ground, EXEMPT).passed
+    ground.execute(wider.encode())
+    verdict = judged(ground, EXEMPT)
+    assert [each.rule for each in verdict.findings] == [SHOWN, "boundary-exemption"]
+    assert now in verdict.findings[0].detail
+    assert verdict.findings[0].detail in verdict.findings[1].detail
+    assert verdict.exempted == ()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"object": "public.doors"},
+        {"rule": BODY},
+        {"detail": "shop_app may select from it"},
+        {"until": date(2026, 5, 31)},
+    ],
+)
+def test_an_exemption_that_is_over_or_matches_nothing_fails(
+    ground: Connection, changed: dict[str, Any]
+) -> None:
+    ground.execute(VIEW)
+    verdict = judged(ground, replace(EXEMPT, **changed))
+    assert [each.rule for each in verdict.findings] == [SHOWN, "boundary-exemption"]
+    assert verdict.findings[1].level is Level.ERROR
+    # Of another contract it is none of this one's business.
+    other = replace(EXEMPT, contract=WORK.name)
+    assert [each.rule for each in judged(ground, other).findings] == [SHOWN]
+
+
+def test_before_the_schema_is_finished_an_exemption_may_match_nothing(ground: Connection) -> None:
+    assert judged(ground, EXEMPT, behaviour=False).passed
+    (idle,) = judged(ground, EXEMPT).findings
+    assert "matches no finding" in idle.detail
+    ground.execute(VIEW)
+    assert judged(ground, EXEMPT, behaviour=False).passed
 
 
 def test_a_foreign_server_is_a_way_out(ground: Connection, superuser: Connection) -> None:

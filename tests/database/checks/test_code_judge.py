@@ -23,7 +23,7 @@ from pytest_housekeeping.declarations.code_baseline import (
 )
 from pytest_housekeeping.declarations.contracts import Contracts, code_name
 from pytest_housekeeping.declarations.exemptions import CodeExemption
-from pytest_housekeeping.model import Finding, Kind, Phase, Step, Verdict
+from pytest_housekeeping.model import Finding, Kind, LetStand, Phase, Step, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
@@ -99,7 +99,7 @@ def test_a_forbidden_line_is_a_finding(ground: Connection, root: Path) -> None:
     assert finding.object == "app/orders.py:4:40 governance.ledger"
     assert "'out' forbids" in finding.detail
     assert verdict.examined == 3
-    assert verdict.evidence == ("1 files, 2 statements, 0 references",)
+    assert verdict.coverage == ("1 files, 2 statements, 0 references",)
 
 
 def test_what_is_allowed_passes(ground: Connection, root: Path) -> None:
@@ -176,8 +176,7 @@ def test_code_that_nobody_sees_is_a_failure(
 def test_what_is_passed_over_is_said(ground: Connection, root: Path) -> None:
     (root / "app/bundle.js").write_bytes(b"x;" * 600_000)
     (root / "app/notes.md").write_text("x")
-    evidence = judge(ground, root).evidence
-    assert evidence[1:] == (
+    assert judge(ground, root).coverage[1:] == (
         "1 passed over",
         "  app/bundle.js: generated, 1.2 MB",
         "1 files in languages that are not read",
@@ -185,12 +184,60 @@ def test_what_is_passed_over_is_said(ground: Connection, root: Path) -> None:
 
 
 def test_an_exemption_lets_one_thing_stand(ground: Connection, root: Path) -> None:
-    assert judge(ground, root, exemptions=(EXEMPT,)).passed
+    verdict = judge(ground, root, exemptions=(EXEMPT,))
+    assert verdict.passed
+    let = LetStand(
+        rule="code-boundary", object="app/orders.py governance.ledger", reason="until March"
+    )
+    assert verdict.exempted == (let,)
     (root / "app/orders.py").write_text(
         CODE + '        cur.execute("DELETE FROM governance.policy")'
     )
     found = only(judge(ground, root, exemptions=(EXEMPT,)))
     assert found.object.endswith(" governance.policy")
+
+
+def test_the_finding_says_how_it_is_exempted(ground: Connection, root: Path) -> None:
+    key = "file app/orders.py, symbol Orders.load, object governance.ledger, and the reason"
+    assert only(judge(ground, root)).fix.endswith(f"[[exempt]] in checks/boundaries.toml, {key}")
+
+
+def test_of_what_is_not_known_an_exemption_lets_one_line_stand(
+    ground: Connection, root: Path
+) -> None:
+    lines = ["def run(cur, one, other):", "    cur.execute(one)", "    cur.execute(other)", ""]
+    (root / "app/orders.py").write_text("\n".join(["import psycopg", *lines]))
+    exempt = CodeExemption(file="app/orders.py", symbol="run", object="undecided", reason="x")
+    verdict = judge(ground, root, exemptions=(exempt,))
+    assert only(verdict).object == "app/orders.py:4:17"
+    assert [each.object for each in verdict.exempted] == ["app/orders.py"]
+
+
+def test_a_statement_for_another_database_is_exempted_by_its_rule(
+    ground: Connection, root: Path
+) -> None:
+    (root / "app/orders.py").write_text(
+        "def load(warehouse_cur):\n    warehouse_cur.execute('SELECT 1 FROM facts')\n"
+        "    warehouse_cur.execute('SELECT 1 FROM dimensions')\n"
+    )
+    exempt = CodeExemption(
+        rule="code-broken",
+        file="app/orders.py",
+        symbol="load",
+        object="facts",
+        reason="the warehouse has it",
+    )
+    verdict = judge(ground, root, exemptions=(exempt,))
+    assert only(verdict).rule == "code-broken"
+    assert "rule code-broken, file app/orders.py, symbol load, object dimen" in only(verdict).fix
+    assert [each.rule for each in verdict.exempted] == ["code-broken"]
+    # It is about what the schema refuses, and lets no boundary be crossed; nor the other way round.
+    crosses = CodeExemption(**{**_fields(EXEMPT), "rule": "code-broken"})
+    (root / "app/orders.py").write_text(CODE)
+    rules = [each.rule for each in judge(ground, root, exemptions=(crosses,)).findings]
+    assert rules == ["code-boundary", "code-exemption"]
+    # Only the application's first contract tells it.
+    assert judge(ground, root, APART, broken=False, exemptions=(exempt,)).passed
 
 
 @pytest.mark.parametrize(

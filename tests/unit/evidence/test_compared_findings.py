@@ -24,6 +24,7 @@ from pytest_housekeeping.evidence.run_facts import SourceFacts
 from pytest_housekeeping.model import (
     Finding,
     Kind,
+    LetStand,
     Level,
     Mode,
     Outcome,
@@ -165,14 +166,24 @@ def test_what_no_contract_judges_stands_whichever_step_of_which_mode_tells_it() 
 
 
 def test_what_an_exemption_lets_stand_is_not_fixed() -> None:
-    first = run(1, [result(RULE, RLS)])
-    second = run(2, [result(RULE), result(EXEMPT)], [first])
-    third = run(3, [result(RULE), result(EXEMPT)], [second, first])
+    first = run(1, [result(RULE, RLS), result(CODE, NAMES)])
+    table = LetStand(rule=RLS.rule, object=RLS.object, reason="its reason")
+    # Of a place in a file without the line, which moves.
+    place = LetStand(rule=NAMES.rule, object="app/a.py", reason="its reason")
+    results = [
+        result(RULE),
+        replace(result(EXEMPT), exempted=(table,)),
+        replace(result(CODE), exempted=(place,)),
+        # The same contract, in another segment.
+        replace(result(replace(CODE, id=f"{CODE.id}[1/2]")), exempted=(place,)),
+    ]
+    second = run(2, results, [first])
+    third = run(3, results, [second, first])
     for audit in (second, third):
         assert told(audit) == ([], [], [])
-        (let,) = audit.compared.exempted
-        assert (let.rule, let.object, let.reason) == (RLS.rule, RLS.object, "its reason")
-        assert let.since == began(first)
+        for let, given in zip(audit.compared.exempted, (table, place), strict=True):
+            assert (let.rule, let.object, let.reason) == (given.rule, given.object, "its reason")
+            assert let.since == began(first)
     assert run(2, [result(RULE), result(EXEMPT, RLS)], [first]).compared.exempted == ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Zone
@@ -56,6 +56,19 @@ class Breach:
             detail=self.detail,
             fix=self.fix,
         )
+
+    @property
+    def exemptible(self) -> Finding:
+        """The finding; how an exemption names it stands in the fix."""
+        of_rule = "" if self.rule in (BOUNDARY, UNDECIDED) else f"rule {self.rule}, "
+        key = f"{of_rule}file {self.file}, symbol {self.symbol}, object {self.object}"
+        fix = f"{self.fix}; where that is known and wanted: [[exempt]] in checks/boundaries.toml,"
+        return replace(self.finding, fix=f"{fix} {key}, and the reason")
+
+    @property
+    def lasting(self) -> str:
+        """The object of the finding, without the line, which moves."""
+        return self.file if self.object == UNKNOWN else f"{self.file} {self.object}"
 
     def instance(self, contract: str) -> Instance:
         """How a baseline names it: without the line, which moves."""

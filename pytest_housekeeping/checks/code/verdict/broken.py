@@ -36,7 +36,8 @@ def broken_code(
                     reference,
                     place=place_of(read, reference, rejection),
                     rule=BROKEN,
-                    object=rejection.word,
+                    # An exemption names it: where no word is told, the kind of refusal does.
+                    object=rejection.word or rejection.sqlstate,
                     detail=f"code that this schema would break: {rejection.message}"
                     f" (SQLSTATE {rejection.sqlstate})",
                     fix="change the code before the schema, or keep what it needs",

@@ -4,39 +4,52 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from pytest_housekeeping.checks.code.verdict.breach import UNKNOWN, Breach, owner
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.code_baseline import Baseline, Instance
-from pytest_housekeeping.declarations.exemptions import CodeExemption
-from pytest_housekeeping.model import Finding, Level
+from pytest_housekeeping.declarations.exemptions import CODE_BROKEN, CodeExemption
+from pytest_housekeeping.model import Finding, LetStand, Level
 from pytest_housekeeping.sql.identifiers import split_name
 
 EXEMPTION = "code-exemption"
 BASELINE = "code-baseline"
 
 
-def standing_findings(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Breaches as findings, those of exemptions without a cause among them; and what is exempt."""
+
+    findings: tuple[Finding, ...]
+    exempted: tuple[LetStand, ...]
+
+
+def standing(
     found: Sequence[Breach],
     contract: Contract,
     *,
     exemptions: Sequence[CodeExemption],
     baseline: Baseline,
     today: date,
-) -> tuple[Finding, ...]:
-    """The breaches that are neither exempt nor in the baseline, as findings.
+) -> Standing:
+    """The breaches that are neither exempt nor in the baseline.
 
     ``exemptions``: those that are about this contract. A finding too is one of them that has ended
     or that matches no breach, and a baseline entry of this contract that is no longer there.
     """
     left: list[Breach] = []
-    used: set[CodeExemption] = set()
-    by_key = {(each.file, each.symbol, each.object): each for each in exemptions}
+    used: dict[CodeExemption, Breach] = {}
+    by_key = {_key(each): each for each in exemptions}
     for breach in found:
-        exemption = by_key.get((breach.file, breach.symbol, breach.object))
+        rule = CODE_BROKEN if breach.rule == CODE_BROKEN else ""
+        exemption = by_key.get((rule, breach.file, breach.symbol, breach.object))
+        # What is not known may be anything: the next such line is another thing.
+        if exemption in used and breach.object == UNKNOWN:
+            exemption = None
         if exemption is not None:
-            used.add(exemption)
+            used[exemption] = breach
         if exemption is None or not exemption.holds_on(today):
             left.append(breach)
     findings = []
@@ -47,11 +60,13 @@ def standing_findings(
         if remaining[instance] > 0:
             remaining[instance] -= 1
         else:
-            findings.append(breach.finding)
+            findings.append(breach.exemptible)
     findings += [_ended(each) for each in exemptions if not each.holds_on(today)]
     findings += [_unmatched(each) for each in exemptions if each not in used]
     findings += [_vanished(instance) for instance in remaining.elements()]
-    return tuple(findings)
+    held = [(each, breach) for each, breach in used.items() if each.holds_on(today)]
+    exempted = [each.let_stand(breach.rule, breach.lasting) for each, breach in held]
+    return Standing(findings=tuple(findings), exempted=tuple(exempted))
 
 
 def exemptions_for(
@@ -60,15 +75,23 @@ def exemptions_for(
     exemptions: Iterable[CodeExemption],
     files: Iterable[str],
 ) -> tuple[CodeExemption, ...]:
-    """The exemptions that a contract answers for. ``files``: those of its source."""
+    """The exemptions that a contract answers for. ``files``: those of its source.
+
+    What the schema breaks concerns no contract: the first one of the application tells it.
+    """
     own = frozenset(files)
     target = boundaries.target(contract)
+    is_first = contract == boundaries.first_on_code(contract.source)
     return tuple(
         each
         for each in exemptions
-        if contract.type == FORBIDDEN
-        and each.file in own
-        and (each.object == UNKNOWN or _is_in(each.object, target, boundaries))
+        if each.file in own
+        and (
+            is_first
+            if each.rule
+            else contract.type == FORBIDDEN
+            and (each.object == UNKNOWN or _is_in(each.object, target, boundaries))
+        )
     )
 
 
@@ -85,6 +108,10 @@ def unclaimed_exemptions(
         for each in exemptions_for(contract, boundaries, everything, files.get(contract.source, ()))
     }
     return tuple(_unmatched(each) for each in everything if each not in claimed)
+
+
+def _key(exemption: CodeExemption) -> tuple[str, ...]:
+    return exemption.rule, exemption.file, exemption.symbol, exemption.object
 
 
 def _is_in(name: str, part: App | Zone, boundaries: Boundaries) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from pytest_housekeeping.checks.code.verdict.breach import Breach
 from pytest_housekeeping.checks.code.verdict.breaches import breaches
 from pytest_housekeeping.checks.code.verdict.broken import broken_code
 from pytest_housekeeping.checks.code.verdict.exemptions import (
+    Standing,
     exemptions_for,
-    standing_findings,
+    standing,
     unclaimed_exemptions,
 )
 from pytest_housekeeping.checks.code.verdict.import_finder import package_names
@@ -29,7 +31,7 @@ from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract
 from pytest_housekeeping.declarations.code_baseline import Baseline, Instance
 from pytest_housekeeping.declarations.exemptions import CodeExemption
-from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
 
@@ -57,21 +59,19 @@ def judge_code(
     known = code if code is not None else read_code(root, boundaries, cache_folder=cache_folder)
     extraction = known.get(app.name, Extraction())
     if unread := unread_code(app, extraction):
-        evidence = describe_code(extraction, ())
-        return Verdict(
-            examined=0, findings=unread, unit="statements and references", evidence=evidence
-        )
+        said = describe_code(extraction, ())
+        return Verdict(examined=0, findings=unread, unit="statements and references", coverage=said)
     app_code = resolved or resolve_code(connection, app, extraction)
     found = _breaches(boundaries, contract, root, known, app_code, cache_folder)
-    findings = _standing(found, boundaries, contract, known, exemptions, baseline, today)
     if broken:
-        refused = broken_code(root, app_code.references, app_code.resolutions)
-        findings += tuple(breach.finding for breach in refused)
+        found += broken_code(root, app_code.references, app_code.resolutions)
+    stands = _standing(found, boundaries, contract, known, exemptions, baseline, today)
     return Verdict(
         examined=len(app_code.references) + len(extraction.files),
-        findings=findings,
+        findings=stands.findings,
         unit="files, statements and references",
-        evidence=describe_code(extraction, app_code.references),
+        coverage=describe_code(extraction, app_code.references),
+        exempted=stands.exempted,
     )
 
 
@@ -85,7 +85,7 @@ def baseline_instances(
     cache_folder: Path | None = None,
 ) -> tuple[Instance, ...]:
     """All that stands against the contracts now, for ``--hk-write-baseline``."""
-    exempt = {(each.file, each.symbol, each.object) for each in exemptions}
+    exempt = {(each.file, each.symbol, each.object) for each in exemptions if not each.rule}
     found: list[Instance] = []
     for contract in boundaries.contracts:
         app = boundaries.source(contract)
@@ -107,22 +107,22 @@ def _standing(
     exemptions: Sequence[CodeExemption],
     baseline: Baseline | None,
     today: date,
-) -> tuple[Finding, ...]:
+) -> Standing:
     """What exemptions and baseline leave of the breaches, and exemptions without a cause."""
     files = {name: files_of(extraction) for name, extraction in code.items()}
     own = files[contract.source]
-    findings = standing_findings(
+    stands = standing(
         found,
         contract,
         exemptions=exemptions_for(contract, boundaries, exemptions, own),
         baseline=baseline or Baseline(),
         today=today,
     )
-    forbidden = (each for each in boundaries.contracts if each.type == FORBIDDEN)
-    if contract == next(forbidden, None):
-        # Said once, with the first contract that could have claimed them.
-        findings += unclaimed_exemptions(exemptions, boundaries, files)
-    return findings
+    if contract != next(iter(boundaries.on_code), None):
+        return stands
+    # Said once, with the first contract that is judged by code.
+    unclaimed = unclaimed_exemptions(exemptions, boundaries, files)
+    return replace(stands, findings=(*stands.findings, *unclaimed))
 
 
 def _breaches(
