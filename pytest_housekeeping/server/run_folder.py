@@ -216,11 +216,13 @@ def free_segment(data: Path) -> None:
         ctypes.CDLL(None).shmctl(int(segment), remove, None)
 
 
-def cluster_in(folder: RunFolder, programs: Programs, superuser: str = SUPERUSER) -> Cluster:
+def cluster_in(
+    folder: RunFolder, programs: Programs, superuser: str = SUPERUSER, *, port: int = PORT
+) -> Cluster:
     """How the server in a run's folder is reached."""
     return Cluster(
         host=str(folder.data),
-        port=PORT,
+        port=port,
         superuser=superuser,
         maintenance=MAINTENANCE,
         # Said, so that PGOPTIONS and its like in the environment do not count.

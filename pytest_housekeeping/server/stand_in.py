@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import Programs
-from pytest_housekeeping.server.data_folder import MAINTENANCE, SUPERUSER, initialise
-from pytest_housekeeping.server.os_account import server_account
+from pytest_housekeeping.server.data_folder import SUPERUSER, initialise
+from pytest_housekeeping.server.os_account import Account, server_account
 from pytest_housekeeping.server.postmaster import await_ready, spawn
 from pytest_housekeeping.server.run_folder import (
     RunFolder,
     claim,
     clear_leftovers,
+    cluster_in,
     postmaster_pid,
     storages,
 )
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import (
-    Cluster,
     connect,
     create_database,
     set_password,
@@ -62,7 +62,8 @@ class StandIn:
 
     def superuser(self) -> psycopg.Connection[Any]:
         """A connection in autocommit, over the socket."""
-        return connect(_cluster(self.folder, self.port).conninfo(self.database))
+        cluster = cluster_in(self.folder, self.programs, port=self.port)
+        return connect(cluster.conninfo(self.database))
 
     def keep(self) -> None:
         """Let it run on when this process has ended."""
@@ -85,23 +86,7 @@ def boot_stand_in(
     """
     programs = find_programs(kind, version, stubs)
     account = server_account()
-    # In memory only if need be: it may stand for days, and such files can end with the login.
-    places = [place for place in reversed([*storages()]) if account.reaches(place)]
-    refusals = []
-    for storage in places:
-        clear_leftovers(storage)
-        try:
-            folder = claim(storage, account)
-            break
-        except OSError as error:
-            refusals.append(f"{storage}: {error.strerror}")
-    else:
-        raise ServerError(
-            "no place for a server: " + ("; ".join(refusals) or "no folder that it may enter"),
-            why="it needs about 64 MB in the temporary folder"
-            + (", as nobody: PostgreSQL does not run as root" if os.geteuid() == 0 else ""),
-            fix="make room, or set TMPDIR to a folder with room that it may enter",
-        )
+    folder = _claim_somewhere(account)
     process = None
     try:
         folder.data.mkdir(mode=0o700)
@@ -109,9 +94,10 @@ def boot_stand_in(
         initialise(folder.data, programs, account)
         (folder.data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
         process, port = _served(folder, programs)
-        create_database(_cluster(folder, port), database, promoter, by_files=True)
+        cluster = cluster_in(folder, programs, port=port)
+        create_database(cluster, database, promoter, by_files=True)
         password = secrets.token_urlsafe(18)
-        with connect(_cluster(folder, port).conninfo(database)) as connection:
+        with connect(cluster.conninfo(database)) as connection:
             set_password(connection, promoter, password)
     except BaseException:
         _discard(folder, process)
@@ -124,6 +110,24 @@ def boot_stand_in(
         database=database,
         promoter=promoter,
         password=password,
+    )
+
+
+def _claim_somewhere(account: Account) -> RunFolder:
+    # In memory only if need be: it may stand for days, and such files can end with the login.
+    places = [place for place in reversed([*storages()]) if account.reaches(place)]
+    refusals = []
+    for storage in places:
+        clear_leftovers(storage)
+        try:
+            return claim(storage, account)
+        except OSError as error:
+            refusals.append(f"{storage}: {error.strerror}")
+    raise ServerError(
+        "no place for a server: " + ("; ".join(refusals) or "no folder that it may enter"),
+        why="it needs about 64 MB in the temporary folder"
+        + (", as nobody: PostgreSQL does not run as root" if os.geteuid() == 0 else ""),
+        fix="make room, or set TMPDIR to a folder with room that it may enter",
     )
 
 
@@ -178,14 +182,3 @@ def _free_port() -> int:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _cluster(folder: RunFolder, port: int) -> Cluster:
-    return Cluster(
-        host=str(folder.data),
-        port=port,
-        superuser=SUPERUSER,
-        maintenance=MAINTENANCE,
-        # Said, so that PGOPTIONS and its like in the environment do not count.
-        parameters={"options": "", "gssencmode": "disable", "target_session_attrs": "any"},
-    )
