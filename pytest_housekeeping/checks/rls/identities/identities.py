@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg import sql
 
@@ -109,43 +110,19 @@ def match_settings(
     compared: Sequence[ContextComparison],
     values: Mapping[tuple[str, str, str], tuple[str, ...]],
 ) -> Mapping[str, Claim]:
-    """What of the context each compared expression reads: that whose value it returns.
-
-    Each expression is evaluated once for each value of the context and role, with that alone set
-    to a value of the compared column.
-    """
-    roles = _roles(ground)
-    samples = {
+    """What of the context each compared expression reads: that which has it return the value of the
+    compared column that was set."""
+    first = {
         item.expression: values[item.schema, item.table, item.column][0]
         for item in reversed(compared)
         if values[item.schema, item.table, item.column]
     }
-    trials = [
-        (expression, claim, role)
-        for expression in samples
-        for claim in ground.context
-        for role in roles
-    ]
-    results = attempt_all(
-        ground.connection,
-        [
-            Attempt(
-                role=role,
-                settings=settings_of(ground.context, ((claim, samples[expression]),)),
-                statement=f"SELECT ({expression})::text",
-            )
-            for expression, claim, role in trials
-        ],
-    )
+    samples = [ContextConstant(expression=text, value=value) for text, value in first.items()]
     found: dict[str, Claim] = {}
-    for (expression, claim, _), result in zip(trials, results, strict=True):
-        if result.value is not None and samples[expression] in str(result.value):
-            found.setdefault(expression, claim)
+    for each, claim, value in _evaluated(ground, samples):
+        if value is not None and each.value in str(value):
+            found.setdefault(each.expression, claim)
     return found
-
-
-def _roles(ground: ProofGround) -> list[str]:
-    return sorted({each.role for table in ground.known for each in table.privileges})
 
 
 def match_constants(
@@ -153,11 +130,21 @@ def match_constants(
 ) -> Mapping[ContextConstant, Claim]:
     """What of the context has to have the value that a policy holds itself, as for ``role``."""
     constants = dict.fromkeys(each for one in readings.values() for each in one.constants)
+    found: dict[ContextConstant, Claim] = {}
+    for each, claim, value in _evaluated(ground, constants):
+        if value == each.value or (each.anything and each.value in str(value)):
+            found.setdefault(each, claim)
+    return found
+
+
+def _evaluated(
+    ground: ProofGround, constants: Iterable[ContextConstant]
+) -> list[tuple[ContextConstant, Claim, Any]]:
+    """What each expression returns for each value of the context and role, with that value alone
+    set to what the expression is compared with."""
+    roles = sorted({each.role for table in ground.known for each in table.privileges})
     trials = [
-        (each, claim, role)
-        for each in constants
-        for claim in ground.context
-        for role in _roles(ground)
+        (each, claim, role) for each in constants for claim in ground.context for role in roles
     ]
     results = attempt_all(
         ground.connection,
@@ -170,11 +157,10 @@ def match_constants(
             for each, claim, role in trials
         ],
     )
-    found: dict[ContextConstant, Claim] = {}
-    for (each, claim, _), result in zip(trials, results, strict=True):
-        if result.value == each.value or (each.anything and each.value in str(result.value)):
-            found.setdefault(each, claim)
-    return found
+    return [
+        (each, claim, result.value)
+        for (each, claim, _), result in zip(trials, results, strict=True)
+    ]
 
 
 def identity_columns(
