@@ -1,4 +1,4 @@
-"""What a server is refused for that another version or another build of PostgreSQL would do."""
+"""Errors of SQL that another version, or another build, of PostgreSQL would accept."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ _SETTING = re.compile(r'unrecognized configuration parameter "(\w+)"')
 _METHOD = re.compile(r"compression method \w+ not supported")
 _ICU = "ICU is not supported in this build"
 _SYNTAX = "42601"
-# Of what a function or a DO has put together nothing was parsed before.
+# A statement that a function or a DO block puts together is parsed by the server alone.
 _WITHIN = "\n  context: "
+_BUILT_WITH_IT = (
+    'server = "system" in [tool.housekeeping], for a PostgreSQL of this machine that is built with'
+    " it, as those of the distributions are; or a server that is given: --hk-staging-url, and"
+    " --hk-twin-server for the copy of production"
+)
 
 
-def of_the_version(error: HousekeepingError) -> SqlFailed | None:
-    """The error with the way out; None for another one."""
+def explain_other_version(error: HousekeepingError) -> SqlFailed | None:
+    """The error, saying which server would accept the statement; None where none is known to."""
     if (setting := _SETTING.search(error.found)) and (since := known_since(setting[1])):
         return SqlFailed(
             error.found,
@@ -37,17 +42,12 @@ def of_the_version(error: HousekeepingError) -> SqlFailed | None:
         return SqlFailed(
             error.found,
             why="of the PostgreSQLs of wheels 17 alone is built with it",
-            fix=f"server_version = 17 in [tool.housekeeping] ({how_to_have(17)});"
-            ' server = "system", for a PostgreSQL of this machine that is built with it, as those'
-            " of the distributions are; or a server that is given: --hk-staging-url, and"
-            " --hk-twin-server for the copy of production",
+            fix=f"server_version = 17 in [tool.housekeeping] ({how_to_have(17)}); {_BUILT_WITH_IT}",
         )
     if _ICU in error.found:
         return SqlFailed(
             error.found,
             why="no PostgreSQL of a wheel is built with ICU, which its collations need",
-            fix='server = "system" in [tool.housekeeping], for a PostgreSQL of this machine that is'
-            " built with it, as those of the distributions are; or a server that is given:"
-            " --hk-staging-url, and --hk-twin-server for the copy of production",
+            fix=_BUILT_WITH_IT,
         )
     return None

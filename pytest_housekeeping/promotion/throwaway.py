@@ -11,7 +11,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.promotion.not_there import not_there, platform_way
-from pytest_housekeeping.promotion.other_version import of_the_version
+from pytest_housekeeping.promotion.other_version import explain_other_version
 from pytest_housekeeping.promotion.untrusted import untrusted_extension
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
 from pytest_housekeeping.sql.identifiers import quoted
@@ -105,7 +105,7 @@ def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None
             f"where production's role has it, give it to {quoted(config.migrator)} in"
             f" {config.sql}/bootstrap/roles.sql; where another one has done it there, ",
         )
-    return of_the_version(error)
+    return explain_other_version(error)
 
 
 def superuser_alone(error: HousekeepingError) -> bool:

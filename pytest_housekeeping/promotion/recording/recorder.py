@@ -96,7 +96,7 @@ class Recorder:
             ) from None
         self._journal = start_journal(self._folder, self._facts, secrets=self.secrets)
         self._journal_target()
-        self.promotion.commits.log_to(self._journal)
+        self.promotion.commits.journal = self._journal
         self.promotion.progress.on_conflict = self._journal.conflicted
 
     def begin_step(self, step: Step) -> None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import psycopg
 
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, ProofFailed
+from pytest_housekeeping.evidence.journal import Journal
 from pytest_housekeeping.evidence.schema_states import SchemaStates, schema_states
 from pytest_housekeeping.model import Kind, Step, StepResult
 from pytest_housekeeping.plan.steps import SCHEMA
@@ -34,21 +34,15 @@ from pytest_housekeeping.snapshot.compare.difference import Difference, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 
-class CommitLog(Protocol):
-    """Where commits are noted before and after they happen; the journal of a run is one."""
-
-    def committing(self, segment: int, xid: str | None) -> None: ...
-    def committed(self, segment: int) -> None: ...
-    def rolled_back(self, segment: int) -> None: ...
-
-
 @dataclass(kw_only=True)
 class Commits:
-    """The COMMITs of a run. ``segments`` are in the database; ``doubtful``: of one nobody knows.
+    """The COMMITs of a run.
 
-    ``unproved`` names what differs behind a COMMIT from what was proved before it, or why nobody
-    knows; "" where the schema was read again and nothing differs. ``looks`` are what was seen
-    behind the COMMIT of each segment. ``at_commit`` begins what goes on beside that.
+    ``segments`` are those that are in the database; ``doubtful``: whether one more is, nobody could
+    tell. ``looks`` has what was read of the schema after the COMMIT of each segment, and
+    ``unproved`` how it differs from what was proved, or why it could not be read; "" where it is
+    the same. ``at_commit`` is called after each COMMIT with the number of the segment.
+    ``journal`` notes each COMMIT before and after it.
     """
 
     batch: Batch
@@ -57,13 +51,9 @@ class Commits:
     doubtful: bool = False
     unproved: str = ""
     looks: dict[int, Look] = field(default_factory=dict)
-    _log: CommitLog | None = None
+    journal: Journal | None = None
     _in_doubt: tuple[Transaction, Step] | None = None
     _unread: tuple[Step, Fingerprint] | None = None
-
-    def log_to(self, log: CommitLog) -> None:
-        """Note every commit there from now on."""
-        self._log = log
 
     def commit(self, step: Step) -> None:
         """Commit the batch of a segment, whose every required step has passed.
@@ -78,8 +68,8 @@ class Commits:
         transaction.prove()
         self._prove_evidence(transaction, step)
         proved = self._prove_schema(transaction, step)
-        if self._log is not None:
-            self._log.committing(step.segment, transaction.xid)
+        if self.journal is not None:
+            self.journal.committing(step.segment, transaction.xid)
         interrupted: BaseException | None = None
         self._in_doubt, self._unread = (transaction, step), (step, proved)
         try:
@@ -240,9 +230,9 @@ class Commits:
 
         What it lacks is in the audit; where that cannot be written either, the next run asks.
         """
-        if self._log is not None:
+        if self.journal is not None:
             with suppress(EvidenceError):
-                self._log.committed(step.segment)
+                self.journal.committed(step.segment)
 
     def _find_out(self, transaction: Transaction, step: Step, error: psycopg.Error) -> None:
         """COMMIT did not answer: ask what is true, and return only if it committed."""
@@ -252,8 +242,8 @@ class Commits:
             return
         self._in_doubt = None
         if status == "aborted":
-            if self._log is not None:
-                self._log.rolled_back(step.segment)
+            if self.journal is not None:
+                self.journal.rolled_back(step.segment)
             raise explain("COMMIT", "", error) from None
         self.doubtful = True
         raise ProofFailed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -12,6 +13,8 @@ import pytest
 
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
+from pytest_housekeeping.evidence.journal import Journal
+from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Kind, Outcome, Phase, Step
 from pytest_housekeeping.plan.steps import after_steps
 from pytest_housekeeping.promotion.progress import Progress
@@ -46,19 +49,16 @@ def in_turn(*answers: Callable[[], str]) -> Callable[[], str]:
     return answer
 
 
-class Log:
-    """A journal; ``full``: that can take no line behind COMMIT."""
+class FullJournal(Journal):
+    """One that can take no line behind COMMIT."""
 
-    def __init__(self, *, full: bool = False) -> None:
-        self.full = full
+    def __init__(self) -> None:
+        super().__init__(Path("journal"), -1, durable=False, secrets=Secrets())
 
     def committing(self, segment: int, xid: str | None) -> None: ...
 
-    def rolled_back(self, segment: int) -> None: ...
-
     def committed(self, segment: int) -> None:
-        if self.full:
-            raise EvidenceError(f"the disk is full behind COMMIT of segment {segment}")
+        raise EvidenceError(f"the disk is full behind COMMIT of segment {segment}")
 
 
 def commits(
@@ -139,7 +139,7 @@ def test_what_goes_on_beside_the_reading_begins_before_it() -> None:
 
 def test_a_full_disk_behind_commit_keeps_nobody_from_reading() -> None:
     made = commits(lambda: schema("sneaked_in"))
-    made.log_to(Log(full=True))
+    made.journal = FullJournal()
     made.commit(STEP)
     with pytest.raises(ProofFailed, match="sneaked_in"):
         made.seen_behind(AFTER)
@@ -149,7 +149,7 @@ def test_a_full_disk_behind_commit_keeps_nobody_from_reading() -> None:
 
 def test_nor_makes_it_anything_less_than_committed() -> None:
     made = commits(schema)
-    made.log_to(Log(full=True))
+    made.journal = FullJournal()
     made.commit(STEP)
     assert (made.segments, made.unproved) == ([1], "")
 
