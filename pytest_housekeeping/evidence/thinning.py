@@ -69,7 +69,7 @@ def begin_anew(
     found: Thinning,
     *,
     sign: bool,
-    prove: Callable[[str], None] = lambda _: None,
+    prove: Callable[[str], None],
 ) -> str:
     """The first commit of the new log, to which this clone's branch was moved.
 

@@ -36,7 +36,7 @@ SCHEMA, STATISTICS = "schema", "statistics"
 
 
 def file_step(
-    file: SqlFile, name: str, phase: Phase, *, kind: Kind | None = None, segment: int = 0
+    file: SqlFile, name: str, phase: Phase, *, kind: Kind | None = None, segment: int
 ) -> Step:
     """What is done with a file: a step of its own kind, unless another one is given."""
     return Step(
@@ -95,7 +95,7 @@ def style_steps(
     phase: Phase,
     *,
     undoes: Iterable[tuple[str, str]] = (),
-    segment: int = 0,
+    segment: int,
 ) -> Iterator[Step]:
     """One for each folder: the style of these files in it, given by path and sha256.
 

@@ -62,7 +62,7 @@ def replay_applied(
     throwaway: Throwaway,
     before_file: Callable[[Connection, str], None],
     *,
-    after: int = 0,
+    after: int,
 ) -> None:
     """What was promoted before, segment by segment and unverified: it was proved when it was made.
 

@@ -79,8 +79,8 @@ def transaction_problems(
     *,
     transaction: str,
     may_cut: bool,
-    empty: str = "",
-    mark: str = "",
+    empty: str,
+    mark: str,
 ) -> Iterator[Problem]:
     """What does not fit the transaction that the file runs in: ``batch``, ``own`` or ``none``.
 

@@ -78,11 +78,11 @@ def place(text: str, offset: int) -> tuple[int, int]:
     return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
 
 
-def excerpt(text: str, line: int, column: int, *, around: int = 2) -> str:
-    """The lines around a place, numbered, with a caret under the column."""
+def excerpt(text: str, line: int, column: int) -> str:
+    """Five lines around a place, numbered, with a caret under the column."""
     lines = text.splitlines() or [""]
     shown = []
-    for number in range(max(1, line - around), min(len(lines), line + around) + 1):
+    for number in range(max(1, line - 2), min(len(lines), line + 2) + 1):
         mark = ">" if number == line else " "
         shown.append(f"{mark} {origin(text, '', number)[1]:4} | {lines[number - 1]}")
         if number == line:

@@ -118,7 +118,7 @@ def judge_rule(
 
 
 def known_tables(
-    connection: Connection, contract: RlsContract, *, unfinished: bool = False
+    connection: Connection, contract: RlsContract, *, unfinished: bool
 ) -> tuple[ProtectedTable, ...]:
     """The protected tables as proofs need them; valid until the schema changes."""
     return read_tables(connection, rls_scope(contract, unfinished=unfinished))

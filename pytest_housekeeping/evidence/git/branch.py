@@ -56,7 +56,7 @@ def commit_files(
     message: str,
     attests: str | None,
     *,
-    sign: bool = False,
+    sign: bool,
     prove: Callable[[str], None] = lambda _: None,
     stored: Mapping[str, str] = MappingProxyType({}),
 ) -> str:

@@ -164,7 +164,7 @@ class Repository:
         """
         return audits_of_modes(self, [mode], folder)
 
-    def changes_on_record(self, folder: str = "ops/audit") -> Iterator[tuple[str, bytes]]:
+    def changes_on_record(self, folder: str) -> Iterator[tuple[str, bytes]]:
         """The same of promotions, and then of rollbacks."""
         return audits_of_modes(self, [Mode.PROD, Mode.ROLLBACK], folder)
 

@@ -38,7 +38,7 @@ _Ground = tuple[str, str]
 
 
 def signature_findings(
-    git: GitCommands, records: Sequence[Record], signed: MutableMapping[str, str] | None = None
+    git: GitCommands, records: Sequence[Record], signed: MutableMapping[str, str] | None
 ) -> Iterator[Finding]:
     """Every audit of staging that had to be signed and is not, and what cannot be judged.
 

@@ -66,9 +66,7 @@ def finished(page: str) -> str:
     return page
 
 
-def whole_page(
-    audit: Audit, beside: Beside = NOTHING_BESIDE, others: Sequence[tuple[str, str]] = ()
-) -> str:
+def whole_page(audit: Audit, beside: Beside, others: Sequence[tuple[str, str]]) -> str:
     """The page without pytest-html; see `summary_html`."""
     content = summary_html(audit, beside, others)
     return template(_WHOLE).render(title=title(audit), content=content)

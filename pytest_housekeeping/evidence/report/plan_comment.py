@@ -98,7 +98,7 @@ def plan_comment(audit: Audit, commit: str, *, private: bool = False, project: s
     return "\n\n".join([*parts, *fitted(sections, room - 2 * len(sections), rest), tail])
 
 
-def no_plan(commit: str, page: str, *, private: bool = False, project: str = "") -> str:
+def no_plan(commit: str, page: str, *, private: bool, project: str = "") -> str:
     """What is said where a run has ended without a record."""
     why = f"What it said is in the log of {_page(page)}." if private else _ELSEWHERE
     said = f"The run for {code(commit[:12])} ended before it had anything to tell. {why}"

@@ -83,7 +83,7 @@ def _in_schema(word: str, schema: str) -> bool:
 
 
 def find_table(
-    connection: Connection, tool: str, name: str, columns: Iterable[str], *, said: str = ""
+    connection: Connection, tool: str, name: str, columns: Iterable[str], *, said: str
 ) -> tuple[str, str]:
     """Schema and name of the one table that is the tool's; ``said`` is what the settings call it.
 

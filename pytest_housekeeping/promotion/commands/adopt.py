@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_housekeeping.config import PRODUCTION, Config
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.errors import named as listed_names
@@ -67,7 +67,7 @@ class _Production:
     schema: Fingerprint
 
 
-def adopt_drift(root: Path, *, target: str = PRODUCTION) -> Iterator[str]:
+def adopt_drift(root: Path, *, target: str) -> Iterator[str]:
     """Write the file that makes of the schema which the last promotion left what production has.
 
     It is shown to do so on a throwaway copy before it is written. Nothing is changed in production,

@@ -76,7 +76,7 @@ def chosen_for(config: Config, files: ProjectFiles, major: int = 0) -> Chosen:
 
 
 def further_settings(
-    root: Path, platform: str | None, *, applied: str | None = None, major: int = 0
+    root: Path, platform: str | None, *, applied: str | None, major: int
 ) -> Iterator[tuple[str, str]]:
     """The text of pyproject.toml with what the project needs besides, and what that is.
 

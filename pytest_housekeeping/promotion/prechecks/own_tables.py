@@ -61,7 +61,7 @@ def own_table_findings(
     connection: Connection,
     identity: TargetIdentity,
     *,
-    has_shape: bool = False,
+    has_shape: bool,
 ) -> list[Finding]:
     """All that is wrong with shape and rows, and what the evidence says and the history does not.
     That it ``has_shape`` somebody else has shown.

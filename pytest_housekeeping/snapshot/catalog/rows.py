@@ -122,8 +122,8 @@ def changed_rows(
     base: NotedRows,
     catalogs: Mapping[int, str],
     *,
-    alone: bool = False,
-    inside: bool = False,
+    alone: bool,
+    inside: bool,
 ) -> tuple[NotedRows, ChangedRows]:
     """What is there now, and what has changed since ``base`` was noted; ``catalogs`` by their OIDs.
 

@@ -111,7 +111,7 @@ def all_answered(
     connection: Connection,
     scope: Scope,
     *,
-    once: bool = False,
+    once: bool,
     there: Collection[str] | None = None,
     apart: Collection[Statement] = (),
 ) -> Answers:

@@ -110,7 +110,7 @@ def start_restore_server(
 
 
 def nearest_server(
-    server_major: int, extensions: frozenset[str] = frozenset(), *, stubs: tuple[Stub, ...] = ()
+    server_major: int, extensions: frozenset[str], *, stubs: tuple[Stub, ...]
 ) -> tuple[str, int, tuple[Stub, ...]] | None:
     """The oldest server of this machine that is at least as new and has the extensions, themselves
     before ``stubs`` of them: its kind, its major version, and the stubs that it needs for that."""

@@ -152,11 +152,13 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
 def test_excerpt_points_at_the_place() -> None:
     text = "one\ntwo\nthree\nfour\nfive\n"
     assert place(text, text.index("three") + 2) == (3, 3)
-    assert excerpt(text, 3, 3, around=1).splitlines() == [
+    assert excerpt(text, 3, 3).splitlines() == [
+        "     1 | one",
         "     2 | two",
         ">    3 | three",
         "       |   ^",
         "     4 | four",
+        "     5 | five",
     ]
 
 

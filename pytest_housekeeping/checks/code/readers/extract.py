@@ -55,7 +55,7 @@ def extract(
     root: Path,
     patterns: Sequence[str],
     *,
-    cache_folder: Path | None = None,
+    cache_folder: Path | None,
     project: Path | None = None,
 ) -> Extraction:
     """Read every file that the globs match. No file of theirs is imported or run.
@@ -75,7 +75,7 @@ def extract(
 
 
 def read_files(
-    paths: Sequence[str], *, root: Path, cache_folder: Path | None = None
+    paths: Sequence[str], *, root: Path, cache_folder: Path | None
 ) -> dict[str, FileFacts]:
     """The facts of each file. A file that cannot be read is undecided, and never an error."""
     with _without_collecting():

@@ -120,7 +120,7 @@ class Collector:
         span: Span,
         *,
         how: str,
-        columns: tuple[str, ...] = (),
+        columns: tuple[str, ...],
     ) -> None:
         """A table or view, with its schema where the code says one."""
         parts = (schema, name) if schema else (name,)
