@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.errors import MisuseError, ServerError
 from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.os_account import cache_folder, own_folder
 from pytest_housekeeping.server.stand_in import HOST, boot_stand_in, end_stand_in, serving_pid
@@ -139,6 +140,7 @@ def _started(config: Config) -> Sandbox:
         with os.fdopen(os.open(_state(), _NEW, 0o600), "w", encoding="utf-8") as file:
             json.dump(asdict(sandbox), file)
     except BaseException:
+        _state().unlink(missing_ok=True)
         server.discard()
         raise
     server.keep()
@@ -191,10 +193,20 @@ def _place() -> Path:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One start or stop at a time."""
-    lock = os.open(_place() / "sandbox.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    """One start or stop at a time. Raises ServerError where what is kept of it cannot be."""
+    place, lock = _place(), -1
     try:
+        lock = os.open(place / "sandbox.lock", os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    except OSError as error:
+        raise ServerError(
+            f"the sandbox cannot be started or ended: {error.strerror}",
+            why=f"its password and its place are kept in {place}, its data in {gettempdir()}",
+            fix="make room there, and in /dev/shm (of a container: --shm-size); or set"
+            " XDG_STATE_HOME, or TMPDIR, to a folder with room on a disk of this machine: not every"
+            " network file system has locks",
+        ) from None
     finally:
-        os.close(lock)
+        if lock >= 0:
+            os.close(lock)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.os_account import cache_folder
 
 _PREFIX = "run-"
@@ -37,8 +38,7 @@ class RunFile:
         """
         with _locked(self._place) as file:
             if self._users < 0:
-                self._users = _opened(_users_of(self._place))
-                fcntl.flock(self._users, fcntl.LOCK_SH)
+                self._users = _opened(_users_of(self._place), fcntl.LOCK_SH)
             known = _read(file)
             before = json.dumps(known)
             try:
@@ -73,9 +73,8 @@ def _read(file: int) -> dict[str, Any]:
 @contextmanager
 def _locked(place: Path) -> Iterator[int]:
     while True:
-        file = _opened(place)
+        file = _opened(place, fcntl.LOCK_EX)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
             if _is_there(place, file):
                 yield file
                 return
@@ -83,8 +82,21 @@ def _locked(place: Path) -> Iterator[int]:
             os.close(file)
 
 
-def _opened(place: Path) -> int:
-    return os.open(place, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _opened(place: Path, lock: int) -> int:
+    file = -1
+    try:
+        file = os.open(place, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fcntl.flock(file, lock)
+    except OSError as error:
+        if file >= 0:
+            os.close(file)
+        raise ServerError(
+            f"{place} cannot be locked: {error.strerror}",
+            why="the workers of a run agree by this file on the one server that they share",
+            fix="make room there, or set XDG_CACHE_HOME to a folder with room on a disk of this"
+            " machine: not every network file system has locks",
+        ) from None
+    return file
 
 
 def _is_there(place: Path, file: int) -> bool:

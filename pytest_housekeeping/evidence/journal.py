@@ -167,5 +167,6 @@ def _unwritable(path: Path, reason: str) -> EvidenceError:
     return EvidenceError(
         f"the journal {path} cannot be written: {reason}",
         why="a run that is killed would leave no record of what it had done",
-        fix="make room on the disk, or the folder writable, and run again",
+        fix="make room on the disk, or the folder writable, and run again; a file system without"
+        " locks, as a network's may be, does not do: clone to a disk of this machine",
     )

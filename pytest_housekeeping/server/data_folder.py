@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 import time
@@ -131,7 +133,10 @@ def _make(image: Path, scratch: Path, programs: Programs, account: Account) -> P
 
 
 def initialise(folder: Path, programs: Programs, account: Account) -> None:
-    """Make a data folder in the empty `folder`, with a system identifier of its own."""
+    """Make a data folder in the empty `folder`, with a system identifier of its own.
+
+    Raises `ServerError` when ``initdb`` fails, `OSError` without room.
+    """
     options = [
         *("-D", str(folder), "-U", SUPERUSER, "-E", "UTF8", "--wal-segsize=1"),
         *("--auth=trust", "--no-sync", "--no-instructions"),
@@ -149,6 +154,10 @@ def initialise(folder: Path, programs: Programs, account: Account) -> None:
             " run as a user that is there; or give a server that runs: --hk-staging-url",
         )
     if done.returncode:
+        # There, or for the shared memory of the server.
+        for line in done.stderr.splitlines():
+            if os.strerror(errno.ENOSPC) in line:
+                raise OSError(errno.ENOSPC, line.partition("FATAL:")[2].strip() or line)
         raise ServerError(
             f"initdb of PostgreSQL {programs.version} in {programs.folder} failed:\n"
             + "\n".join(f"    {line}" for line in done.stderr.strip().splitlines()[-6:]),

@@ -30,6 +30,7 @@ _MEMORY_ROOM = 256 * 1024 * 1024
 _AT_ONCE = ((signal.SIGQUIT, 10.0), (signal.SIGKILL, 1.0))
 _POLL_S = 0.002
 _YOUNG_S = 60.0
+TAKEN = (BlockingIOError, FileNotFoundError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,15 +90,32 @@ def claim(storage: Path, account: Account) -> RunFolder:
     while True:
         path = storage / random_name()
         path.mkdir(mode=0o700)
-        if account.uid != os.geteuid():
-            path.chmod(0o711)
-        lock = os.open(path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-        # Another run may have taken it for a leftover in the instant before the lock.
-        with suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if (path / "lock").stat().st_ino == os.fstat(lock).st_ino:
-                return RunFolder(path=path, lock=lock)
+        try:
+            if account.uid != os.geteuid():
+                path.chmod(0o711)
+            return RunFolder(path=path, lock=held(path, fcntl.LOCK_EX))
+        except TAKEN:
+            continue
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+
+
+def held(folder: Path, kind: int) -> int:
+    """The lock of a folder that is new: as long as it is open, nobody clears the folder.
+
+    Raises OSError: one that is `TAKEN` where another run takes the folder for a leftover in the
+    instant before; any other where it cannot be locked at all, as on a file system without locks.
+    """
+    lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        if (folder / "lock").stat().st_ino != os.fstat(lock).st_ino:
+            raise FileNotFoundError(folder)
+    except OSError:
         os.close(lock)
+        raise
+    return lock
 
 
 def no_place(refusals: Sequence[str]) -> ServerError:
@@ -105,7 +123,8 @@ def no_place(refusals: Sequence[str]) -> ServerError:
     return ServerError(
         "no place for the throwaway server: " + ("; ".join(refusals) or "no temporary folder"),
         why="it needs about 64 MB in memory-backed storage or in the temporary folder",
-        fix="make room, or set TMPDIR to a folder with room that you may write to; "
+        fix="make room, in /dev/shm as well (of a container: --shm-size), or set TMPDIR to a folder"
+        " with room that you may write to; "
         "or use a server that runs already: --hk-staging-url=postgresql://...",
     )
 

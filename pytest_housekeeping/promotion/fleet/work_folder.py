@@ -9,7 +9,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-_PREFIX, _LOCK = "hk-fleet-", "lock"
+from pytest_housekeeping.server.run_folder import TAKEN, held
+
+_PREFIX = "hk-fleet-"
 
 
 def new_folder() -> Path:
@@ -17,25 +19,22 @@ def new_folder() -> Path:
     _clear_leftovers(Path(tempfile.gettempdir()))
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        # Another run may take it for a leftover in the instant before it is held.
-        with suppress(OSError):
+        try:
             hold(folder)
-            return folder
+        except TAKEN:
+            continue
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return folder
 
 
 def hold(folder: Path) -> None:
     """As long as this process or one that is forked from it lives, nobody clears the folder.
 
-    Raises OSError where it is being cleared.
+    Raises OSError where it is being cleared, or cannot be locked.
     """
-    lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        if (folder / _LOCK).stat().st_ino != os.fstat(lock).st_ino:
-            raise FileNotFoundError(folder)
-    except OSError:
-        os.close(lock)
-        raise
+    held(folder, fcntl.LOCK_SH)
 
 
 def _clear_leftovers(storage: Path) -> None:
@@ -47,7 +46,7 @@ def _clear_leftovers(storage: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)

@@ -144,7 +144,9 @@ def test_a_server_that_ends_early_is_told_with_its_log() -> None:
 
 @as_root
 @pytest.mark.skipif(not has_room_for_namespaces(), reason="no mount namespaces here")
-def test_no_room_in_memory_falls_back_and_no_room_at_all_is_told(open_folder: Path) -> None:
+def test_no_room_in_memory_falls_back_and_no_room_at_all_is_told(
+    open_folder: Path, tmp_path: Path
+) -> None:
     small = 'mount -t tmpfs -o size=3m none /dev/shm && exec "$@"'
     prefix = ("unshare", "--mount", "sh", "-c", small, "sh")
     said = run(prefix=prefix, environment={"TMPDIR": str(open_folder)})
@@ -156,6 +158,11 @@ def test_no_room_in_memory_falls_back_and_no_room_at_all_is_told(open_folder: Pa
     said = run(prefix=prefix, environment={"TMPDIR": str(open_folder)})
     assert "no place for the throwaway server" in said["error"]
     assert f"{open_folder}: No space left on device" in said["error"]
+
+    # Nor is anything kept: initdb is what finds no room.
+    nothing = {"TMPDIR": str(open_folder), "XDG_CACHE_HOME": str(tmp_path)}
+    said = run(prefix=prefix, environment=nothing)
+    assert f"no place for the throwaway server: {open_folder}: could not " in said["error"]
 
 
 @as_root
