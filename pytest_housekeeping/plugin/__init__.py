@@ -75,13 +75,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         args.append(str(early_config.rootpath))
         return (yield)
     if getattr(known, "hk_mode", None):
-        from pytest_housekeeping.model import Mode
-        from pytest_housekeeping.plugin.known_code import kept_in
         from pytest_housekeeping.plugin.ran_code import watch
         from pytest_housekeeping.plugin.stash import CODE_WATCH
 
-        kept = kept_in(Mode(known.hk_mode))
-        early_config.stash[CODE_WATCH] = watch(early_config.rootpath, early_config, kept=kept)
+        early_config.stash[CODE_WATCH] = watch(early_config.rootpath, early_config)
     if getattr(known, "hk_mode", None) and not known.file_or_dir:
         from pytest_housekeeping.plugin.options import default_paths
         from pytest_housekeeping.plugin.stash import DEFAULT_PATHS

@@ -11,7 +11,7 @@ from functools import partial
 
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan.check_steps import SCOPE
-from pytest_housekeeping.plugin.known_code import KnownCode
+from pytest_housekeeping.plugin.ran_code import CodeWatch
 
 _CHECKS = {Kind.BOUNDARY: ("checks.code.verdict",), Kind.QUERY: ("checks.queries",)}
 # Of a run that proves nothing on a copy these are mostly known already, and not needed.
@@ -28,14 +28,14 @@ _USUAL_S = sys.getswitchinterval()
 _NAME = "hk-imports"
 
 
-def import_ahead(known: KnownCode, steps: Iterable[Step]) -> None:
+def import_ahead(watch: CodeWatch, steps: Iterable[Step]) -> None:
     """Begin with what these steps and the report need, unless the compiler had to be asked about
     the repository's own modules.
 
     Two threads that build syntax trees at once, as that does, can end each other's with a
     SystemError: https://github.com/python/cpython/issues/106905
     """
-    if not known.asked:
+    if not watch.asked:
         kinds = dict.fromkeys(step.kind for step in steps)
         rehearses = Kind.REHEARSAL in kinds
         tables = (_CHECKS, _ON_A_COPY) if rehearses else (_CHECKS,)
@@ -51,12 +51,12 @@ class TemplatesAhead:
     def __init__(self, *, rehearses: bool) -> None:
         self._left = rehearses
 
-    def before(self, step: Step, known: KnownCode) -> None:
+    def before(self, step: Step, watch: CodeWatch) -> None:
         """Called before each step."""
         on_the_copy = step.phase is Phase.REHEARSE and step.name != SCOPE
         if self._left and on_the_copy and (step.kind is not Kind.REHEARSAL or not step.path):
             self._left = False
-            if not known.asked:
+            if not watch.asked:
                 work = partial(_compile, rehearses=True)
                 threading.Thread(target=work, name=_NAME, daemon=True).start()
 

@@ -20,16 +20,18 @@ from typing import Any
 
 from _pytest.assertion.rewrite import AssertionRewritingHook
 
-from pytest_housekeeping.plugin.known_code import KnownCode
+from pytest_housekeeping.plugin.bytecode import is_made_of
 from pytest_housekeeping.promotion.repository.attestation import RanFile
 
 
 class CodeWatch:
     """What ran below ``top`` since ``watch``; the interpreter's own packages are left out."""
 
-    def __init__(self, top: Path, known: KnownCode) -> None:
+    def __init__(self, top: Path, config: Any) -> None:
         self.top = f"{top}{os.sep}"
-        self.known = known
+        self.config = config
+        self.asked = False
+        """Whether the compiler had to be asked what a bytecode is made of."""
         installed = (f"{os.path.realpath(each)}{os.sep}" for each in _installed())
         # A folder around the repository must not take all of it for installed.
         self.installed = tuple(each for each in installed if len(each) > len(self.top))
@@ -77,7 +79,6 @@ class CodeWatch:
                 self.ran[path] = None
             else:
                 self._take_whole(path)
-        self.known.save()
         yield from (RanFile(path=path, data=data) for path, data in sorted(self.ran.items()))
 
     def settle(self) -> None:
@@ -107,11 +108,12 @@ class CodeWatch:
     def _take(self, path: str, code: CodeType) -> None:
         data = self.compiled.pop(path, None)
         if data is None:
-            # From __pycache__, which Python and pytest trust by a file's size and time alone.
+            # From __pycache__.
             with suppress(OSError):
                 data = Path(path).read_bytes()
-            if data is not None and not self.known.is_made_of(data, code):
-                data = None
+            if data is not None:
+                self.asked = True
+                data = data if is_made_of(data, code, self.config) else None
             self.compiled.pop(path, None)
         # Twice, and of two texts: neither can be attested.
         self.ran[path] = data if self.ran.get(path, data) == data else None
@@ -146,18 +148,15 @@ class CodeWatch:
 _watching: list[CodeWatch] = []
 
 
-def watch(root: Path, config: Any, *, kept: Path | None = None) -> CodeWatch:
-    """Begin to watch the repository that ``root`` is in, or ``root`` itself.
-
-    What bytecode is known to be made of is kept in the folder ``kept``.
-    """
+def watch(root: Path, config: Any) -> CodeWatch:
+    """Begin to watch the repository that ``root`` is in, or ``root`` itself."""
     top = Path(os.path.realpath(root))
     for folder in (top, *top.parents):
         if (folder / ".git").exists():
             top = folder
             break
     is_first = not _watching
-    _watching[:] = [CodeWatch(top, KnownCode(config, top=str(top), folder=kept))]
+    _watching[:] = [CodeWatch(top, config)]
     if is_first:
         # A hook stays until the process ends; it is there once, for the newest run.
         sys.addaudithook(_hook)

@@ -177,7 +177,7 @@ class ActiveRun(Phases):
         if not self.lists_only:
             self._refuse_unattested()
             gc.freeze()
-            import_ahead(self.config.stash[CODE_WATCH].known, self.plan.steps)
+            import_ahead(self.config.stash[CODE_WATCH], self.plan.steps)
 
     def pytest_report_collectionfinish(self) -> list[str]:
         return [*self.selection.said(), *self.promotion.run.target.announcement()]
@@ -215,7 +215,7 @@ class ActiveRun(Phases):
         self.recorder.begin_step(self.selection.step_of(item))
         if not isinstance(item, items.StepItem):
             return None
-        self._templates.before(item.step, self.config.stash[CODE_WATCH].known)
+        self._templates.before(item.step, self.config.stash[CODE_WATCH])
         if item.step.kind is Kind.PROMOTE:
             self.attest_code()
         if item.step.phase in (Phase.APPLY, Phase.SEED):

@@ -25,7 +25,7 @@ def pytest_load_initial_conftests(early_config):
 def pytest_collection_finish(session):
     # What is imported ahead is waited for, however long it takes.
     importlib.import_module = lambda name: time.sleep(0.1)
-    import_ahead(session.config.stash[CODE_WATCH].known, ())
+    import_ahead(session.config.stash[CODE_WATCH], ())
     found = [is_fit(session)]
     with socket.socket():
         found.append(is_fit(session))

@@ -31,8 +31,8 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_only_a_run_that_asks_nothing_imports_ahead(
     begun: list[str], asked: bool, expected: list[str]
 ) -> None:
-    known: Any = SimpleNamespace(asked=asked)
-    module.import_ahead(known, ())
+    watch: Any = SimpleNamespace(asked=asked)
+    module.import_ahead(watch, ())
     assert begun == expected
 
 
@@ -50,18 +50,18 @@ def test_what_no_step_of_the_plan_needs_is_not_imported(monkeypatch: pytest.Monk
         given.extend((*names, *(("templates",) if compiles else ())))
 
     monkeypatch.setattr(module, "_import", imported)
-    known: Any = SimpleNamespace(asked=False)
+    watch: Any = SimpleNamespace(asked=False)
     kinds = (Kind.MIGRATION, Kind.OBJECT, Kind.QUERY)
     steps: list[Any] = [SimpleNamespace(kind=kind) for kind in kinds]
     # What staging restores at its end is nothing that it waits for at its beginning.
     steps.append(SimpleNamespace(kind=Kind.BACKUP, name="restore"))
-    module.import_ahead(known, steps)
+    module.import_ahead(watch, steps)
     module.wait_for_imports()
     assert given == ["checks.queries", *module._AT_THE_END, "templates"]
     given.clear()
     steps.append(SimpleNamespace(kind=Kind.BACKUP, name="snapshot"))
     steps.append(SimpleNamespace(kind=Kind.REHEARSAL))
-    module.import_ahead(known, steps)
+    module.import_ahead(watch, steps)
     module.wait_for_imports()
     assert given == ["checks.queries", "checks.objects", *module._AT_THE_END]
 
@@ -70,7 +70,7 @@ def test_what_no_step_of_the_plan_needs_is_not_imported(monkeypatch: pytest.Monk
 def test_templates_are_compiled_where_the_run_waits_for_the_copy(
     begun: list[str], asked: bool, expected: int
 ) -> None:
-    known: Any = SimpleNamespace(asked=asked)
+    watch: Any = SimpleNamespace(asked=asked)
     templates = module.TemplatesAhead(rehearses=True)
     for phase, kind, name, path in (
         (Phase.BACKUP, Kind.BACKUP, "proof", ""),
@@ -78,11 +78,11 @@ def test_templates_are_compiled_where_the_run_waits_for_the_copy(
         (Phase.REHEARSE, Kind.RLS, "scope", "checks/rls.toml"),
     ):
         step: Any = SimpleNamespace(phase=phase, kind=kind, name=name, path=path)
-        templates.before(step, known)
+        templates.before(step, watch)
     assert begun == []
     for name in ("rls-not-enabled", "rls-not-forced"):
         step = SimpleNamespace(
             phase=Phase.REHEARSE, kind=Kind.RLS, name=name, path="checks/rls.toml"
         )
-        templates.before(step, known)
+        templates.before(step, watch)
     assert begun == ["hk-imports"] * expected
