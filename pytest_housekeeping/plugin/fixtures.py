@@ -12,7 +12,8 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plugin.promoted import is_promoted
 from pytest_housekeeping.plugin.stash import PROMOTION
-from pytest_housekeeping.postgres.connection import Connection, as_role
+from pytest_housekeeping.postgres.acting import as_role
+from pytest_housekeeping.postgres.connection import Connection
 
 RoleFactory = Callable[..., AbstractContextManager[Connection]]
 

@@ -91,7 +91,7 @@ def acting_as(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     @contextmanager
     def act(role: str, **settings: object) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        from pytest_housekeeping.postgres.connection import as_role
+        from pytest_housekeeping.postgres.acting import as_role
 
         full = databases.settings_of(settings, asked="hk_role")
         if not own:

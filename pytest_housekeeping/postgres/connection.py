@@ -277,24 +277,3 @@ def tried(connection: Connection, query: bytes) -> psycopg.Cursor[tuple[Any, ...
         if not connection.closed:
             connection.execute(savepoint.back)
         raise
-
-
-@contextmanager
-def as_role(
-    connection: Connection, role: str, settings: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """Act as ``role`` with the given settings, inside a savepoint that is always rolled back.
-
-    Rolling back to the savepoint is what undoes SET LOCAL, also after an error:
-    https://www.postgresql.org/docs/16/sql-set.html
-    """
-    with rolled_back(connection):
-        statements = [
-            sql.SQL("SELECT pg_catalog.set_config({}, {}, true)").format(
-                sql.Literal(name), sql.Literal(value)
-            )
-            for name, value in (settings or {}).items()
-        ]
-        statements.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
-        connection.execute(sql.SQL("; ").join(statements))
-        yield

@@ -33,8 +33,14 @@ def extension_advice(missing: Collection[str], *, kind: str = "embedded", versio
     names = sorted(missing)
     if kind in _GIVEN:
         return f"install {', '.join(names)} on the server that {_GIVEN[kind]} names"
-    servers = {said: has for said, of, has in _servers() if of != (kind, version)}
-    lines = [f"{name}: {_who_has(name, servers)}" for name in names]
+    # What stands on the embedded servers alone.
+    there = 'server = "embedded" and ' if kind == "system" else ""
+    servers = {
+        (there if of[0] == "embedded" else "") + said: has
+        for said, of, has in _servers()
+        if of != (kind, version)
+    }
+    lines = [f"{name}: {_who_has(name, servers, there)}" for name in names]
     all_of_them = [said for said, has in servers.items() if has.issuperset(names)]
     if len(names) > 1 and all_of_them:
         lines.append(f"all of them: {all_of_them[0]}")
@@ -63,11 +69,11 @@ def untrusted_extensions(version: int) -> frozenset[str]:
     return untrusted(share / "extension") if share else frozenset()
 
 
-def _who_has(name: str, servers: dict[str, frozenset[str]]) -> str:
+def _who_has(name: str, servers: dict[str, frozenset[str]], there: str) -> str:
     ways = [said for said, has in servers.items() if name in has]
     has_stub = name in shipped_names()
     uses = f'a stub that declares what the files use of it, stubs.{name}.functions = ["..."]'
-    stub = f'stubs.{name} = "shipped"' if has_stub else uses
+    stub = there + (f'stubs.{name} = "shipped"' if has_stub else uses)
     if not ways:
         return f"no PostgreSQL of this machine or of a wheel has it; {stub}"
     return ", or ".join((*ways, stub) if has_stub else ways)

@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.errors import RuleBroken
+from pytest_housekeeping.postgres.acting import GRANTED_TO_ITSELF
 from pytest_housekeeping.postgres.connection import Connection, tried
 
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -193,6 +194,7 @@ def _unused_tag(body: str) -> str:
     return f"hk{number}"
 
 
+_GRANTED = GRANTED_TO_ITSELF.replace("%role%", "(request ->> 'role')")
 # With row_security off, PostgreSQL raises an error where a policy would leave rows out:
 # https://www.postgresql.org/docs/16/runtime-config-client.html
 _BLOCK = f"""
@@ -237,6 +239,7 @@ BEGIN
                 END LOOP;
                 stage := 'role';
                 IF request ->> 'role' <> '' THEN
+                    {_GRANTED}
                     EXECUTE pg_catalog.format('SET LOCAL ROLE %I', request ->> 'role');
                 END IF;
                 stage := 'run';

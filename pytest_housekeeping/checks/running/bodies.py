@@ -20,7 +20,8 @@ from pytest_housekeeping.checks.running.body_text import (
     read_plpgsql_body,
     read_sql_body,
 )
-from pytest_housekeeping.postgres.connection import Connection, as_role
+from pytest_housekeeping.postgres.acting import as_role
+from pytest_housekeeping.postgres.connection import Connection
 
 _INPUT = "biv"
 

@@ -15,7 +15,8 @@ from pytest_housekeeping.checks.running.bodies import BodyState, read_bodies
 from pytest_housekeeping.checks.running.committed_code import RunningApp
 from pytest_housekeeping.checks.running.named import NamedState, is_named, look_up
 from pytest_housekeeping.checks.running.statements import question_of
-from pytest_housekeeping.postgres.connection import Connection, as_role
+from pytest_housekeeping.postgres.acting import as_role
+from pytest_housekeeping.postgres.connection import Connection
 
 _UNDEFINED_OBJECT = "42704"
 

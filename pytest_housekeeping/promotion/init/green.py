@@ -50,7 +50,8 @@ def until_green(config: Config, written: Written, access: Access) -> Iterator[st
             yield f"written: {style}, with what the files of today keep"
             yield from _too_large(config, written)
         red = [each for each in audit["findings"] if each["level"] == "error"]
-        failed = [each["id"] for each in audit["steps"] if each["outcome"] == "failed"]
+        said = {s["id"]: s["message"] for s in audit["steps"] if s["outcome"] == "failed"}
+        failed = list(said)
         if not failed:
             yield f"staging is green: {len(audit['steps'])} steps passed"
             yield from _let_stand(standing, rls, until)
@@ -67,7 +68,9 @@ def until_green(config: Config, written: Written, access: Access) -> Iterator[st
             written.remove(rls)
             standing = []
             yield f"taken back: {rls}: nothing is left that it could prove; write it by hand:"
-            yield from (f"  failed: {each}" for each in failed)
+            yield from (
+                f"  failed: {each}: {words.partition(chr(10))[0]}" for each, words in said.items()
+            )
         else:
             break
     raise _red(failed, red)

@@ -15,7 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from pytest_housekeeping.postgres.connection import Connection, as_role, rolled_back
+from pytest_housekeeping.postgres.acting import as_role
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.server import StagingDatabase
 from support.running_ground import Ground, applied, running_ground
 

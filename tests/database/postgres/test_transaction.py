@@ -11,10 +11,12 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
+from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed, ServerError, SqlFailed
 from pytest_housekeeping.model import Applied, Kind
-from pytest_housekeeping.postgres.connection import LentConnection, as_role, connect, rolled_back
+from pytest_housekeeping.postgres.acting import as_role
+from pytest_housekeeping.postgres.connection import LentConnection, connect, rolled_back
 from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.sql import file as sqlfile
@@ -261,6 +263,30 @@ def test_a_role_and_its_settings_end_with_the_block(transaction: Transaction) ->
     with pytest.raises(Exception, match="division by zero"), as_role(connection, "hk_migrator"):
         connection.execute("SELECT 1 / 0")
     assert one(connection, "SELECT current_user") == before
+
+
+def test_a_role_that_the_migrator_has_made_is_one_it_acts_as(connection: LentConnection) -> None:
+    """PostgreSQL lets who has made a role grant it, and not act as it; what is granted for that
+    goes with the savepoint, and gives none of its rights meanwhile."""
+    members = "SELECT count(*) FROM pg_auth_members WHERE roleid = 'hk_made'::regrole"
+    connection.execute(
+        "BEGIN; CREATE ROLE hk_made; CREATE TABLE t (); GRANT SELECT ON t TO hk_made"
+    )
+    before = one(connection, members)
+    with as_role(connection, "hk_made"):
+        assert one(connection, "SELECT current_user || count(*) FROM t") == "hk_made0"
+        usage = "SELECT pg_has_role(session_user, 'hk_made', 'USAGE')"
+        assert one(connection, usage) is (connection.info.server_version < 160000)
+    assert one(connection, members) == before
+    attempts = [Attempt(role="hk_made", statement="SELECT FROM t")]
+    (verdict,) = attempt_all(connection, attempts)
+    assert not verdict.refused
+    beyond = pytest.raises(psycopg.Error, match="permission denied to set role")
+    with beyond, as_role(connection, "pg_signal_backend"):
+        pass
+    connection.execute("SET LOCAL transaction_read_only = on")
+    with beyond, as_role(connection, "hk_made"):
+        pass
 
 
 def test_no_connection_and_no_password_in_the_message() -> None:

@@ -44,6 +44,10 @@ def test_the_system_server_is_named_when_it_has_the_extension() -> None:
     assert str(found.folder) not in extension_advice(
         ["plpgsql"], kind="system", version=found.version
     )
+    # What stands on the embedded servers alone asks for one of them.
+    told = extension_advice(["pg_net", "nowhere"], kind="system", version=found.version)
+    assert 'server = "embedded" and stubs.pg_net = "shipped"' in told
+    assert 'wheel has it; server = "embedded" and a stub that declares' in told
     for kind, option in (("given", "--hk-staging-url"), ("twin", "--hk-twin-server")):
         assert f"install a, b on the server that {option}" in extension_advice(
             ["b", "a"], kind=kind

@@ -14,7 +14,8 @@ from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import INTERRUPTED, interrupted
 from pytest_housekeeping.checks.rules.together import together
 from pytest_housekeeping.declarations.identity import Claim
-from pytest_housekeeping.postgres.connection import Connection, as_role
+from pytest_housekeeping.postgres.acting import as_role
+from pytest_housekeeping.postgres.connection import Connection
 
 
 def judge_copies(

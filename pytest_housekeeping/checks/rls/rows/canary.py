@@ -32,6 +32,7 @@ from pytest_housekeeping.checks.rls.rows.row_maker import MadeUpRow, RowMaker
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import run_block
 from pytest_housekeeping.declarations.identity import Identity, settings_of
+from pytest_housekeeping.postgres.acting import GRANTED_TO_ITSELF
 from pytest_housekeeping.postgres.connection import rolled_back
 from pytest_housekeeping.sql.identifiers import in_quotes
 
@@ -135,7 +136,9 @@ _SETTINGS = """FOR setting IN
             LOOP
                 PERFORM pg_catalog.set_config(setting ->> 0, {value}, true);
             END LOOP;"""
-_INSERT = """IF inserting_role <> '' THEN
+_GRANTED = GRANTED_TO_ITSELF.replace("%role%", "inserting_role")
+_INSERT = f"""IF inserting_role <> '' THEN
+                        {_GRANTED}
                         EXECUTE pg_catalog.format('SET LOCAL ROLE %I', inserting_role);
                     ELSIF request ->> 'before' <> '' THEN
                         EXECUTE request ->> 'before';
