@@ -235,7 +235,7 @@ def _docs(given: argparse.Namespace) -> int:
         fix = "list them: python -m pytest_housekeeping docs"
         _say(str(MisuseError(f"there is no page {name!r}{near}", fix=fix)))
         return _NO_PAGE
-    _out(page_text(page))
+    sys.stdout.write(page_text(page))  # as it stands in docs/
     return 0
 
 
@@ -252,13 +252,21 @@ def _described(running: sandbox.Sandbox, verb: str) -> str:
 
 
 def _out(text: str) -> None:
-    sys.stdout.write(text)
+    sys.stdout.write(_as_run_here(text))
 
 
 def _say(text: str) -> None:
     # In a pipe standard output is buffered: what was said first is read first.
     sys.stdout.flush()
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(_as_run_here(f"{text}\n"))
+
+
+def _as_run_here(text: str) -> str:
+    if "pytest --hk-mode=" not in text:
+        return text
+    from pytest_housekeeping.plugin.refusals import as_run_here
+
+    return as_run_here(text)
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {

@@ -18,7 +18,7 @@ from pytest_housekeeping.plugin.html import HtmlHooks, OwnPage
 from pytest_housekeeping.plugin.interruption import Interruption
 from pytest_housekeeping.plugin.options import PARTS, lists_only, refuse_unusable, run_options
 from pytest_housekeeping.plugin.redaction import given_passwords
-from pytest_housekeeping.plugin.refusals import refuse
+from pytest_housekeeping.plugin.refusals import as_run_here, refuse
 from pytest_housekeeping.plugin.session import ActiveRun
 from pytest_housekeeping.plugin.signs_of_life import SignsOfLifeHooks
 from pytest_housekeeping.plugin.stash import COLLECTS_AHEAD, PROMOTION
@@ -150,6 +150,6 @@ def _started(config: pytest.Config) -> Run:
         return start_run(options)
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.
-        said = Secrets(given_passwords(config)).redact(str(error))
+        said = as_run_here(Secrets(given_passwords(config)).redact(str(error)), config)
         machines.record_refusal(config, said, pytest.ExitCode.USAGE_ERROR)
         raise pytest.UsageError(said) from None

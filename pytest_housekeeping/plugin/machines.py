@@ -14,11 +14,8 @@ from pytest_housekeeping.errors import EvidenceError, HousekeepingError, MisuseE
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.plugin.options import lists_only, settings_of, target_of
-from pytest_housekeeping.plugin.redaction import (
-    GuardedFile,
-    given_passwords,
-    write_commands,
-)
+from pytest_housekeeping.plugin.redaction import GuardedFile, given_passwords, write_commands
+from pytest_housekeeping.plugin.refusals import as_run_here
 from pytest_housekeeping.plugin.stash import FINISHED, TOLD
 from pytest_housekeeping.promotion.recording import refusal_record
 
@@ -119,6 +116,7 @@ def _finished(
 
 def _call(config: pytest.Config, finished: Finished, redact: Callable[[str], str]) -> list[str]:
     """Call each implementation of the hook by itself; a line for each that failed."""
+    finished = told_here(finished, config)
     hook = config.hook.pytest_housekeeping_finished
     every = hook.get_hookimpls()
     failed = []
@@ -133,6 +131,12 @@ def _call(config: pytest.Config, finished: Finished, redact: Callable[[str], str
     said = (*finished.said, *failed)
     config.stash[FINISHED] = finished.model_copy(update={"said": said})
     return failed
+
+
+def told_here(finished: Finished, config: pytest.Config) -> Finished:
+    """The same, with the commands as they work in this environment."""
+    told = as_run_here(finished.model_dump_json(), config)
+    return type(finished).model_validate_json(told)
 
 
 def _unrecorded(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.evidence.report.display import visible
 from pytest_housekeeping.evidence.secrets import secrets_of_environment
+from pytest_housekeeping.plugin.refusals import as_run_here
 
 _PASSWORD = re.compile(r"(^|_)PGPASSWORD(_|$)")
 
@@ -68,7 +69,8 @@ def guard_terminal(config: pytest.Config, secrets: Secrets) -> None:
         writer = reporter._tw
         # Where another run has collected, its guard knows that run's secrets.
         file = writer._file.guarded if isinstance(writer._file, GuardedFile) else writer._file
-        writer._file = GuardedFile(file, secrets, colours=bool(writer.hasmarkup))
+        told = partial(as_run_here, config=config)
+        writer._file = GuardedFile(file, secrets, colours=bool(writer.hasmarkup), told=told)
         # pytest flushes at the very end, and ends with 1 where nobody reads what was still held.
         config.add_cleanup(writer._file.flush)
     if secrets:
@@ -122,19 +124,28 @@ def write_commands(config: pytest.Config, lines: Iterable[str]) -> None:
 class GuardedFile:
     """A text file in which secrets are redacted and nothing can be taken for a command.
 
-    With ``colours`` the sequences that colour a text are let through, and the carriage return.
-    Where nobody reads any more (the terminal is closed, the pipe broken, the disk full), what is
-    written is dropped: the run, and what is true of it, does not depend on its audience.
+    ``told`` says how a text is told here. With ``colours`` the sequences that colour a text are let
+    through, and the carriage return. Where nobody reads any more (the terminal is closed, the pipe
+    broken, the disk full), what is written is dropped: the run, and what is true of it, does not
+    depend on its audience.
     """
 
-    def __init__(self, file: TextIO, secrets: Secrets, *, colours: bool) -> None:
+    def __init__(
+        self,
+        file: TextIO,
+        secrets: Secrets,
+        *,
+        colours: bool,
+        told: Callable[[str], str] = str,
+    ) -> None:
         self.guarded = file
+        self._told = told
         self._secrets = secrets
         self._harmless = _COLOURS if colours else _NOTHING
         self._line_is_blank = True
 
     def write(self, text: str) -> int:
-        return self._put(self._without_commands(self._seen(self._secrets.redact(text))))
+        return self._put(self._without_commands(self._seen(self._secrets.redact(self._told(text)))))
 
     def obeyed(self, text: str) -> int:
         """Write a line that a CI is meant to obey; it holds no secret either."""

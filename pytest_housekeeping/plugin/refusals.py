@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from argparse import Namespace
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
@@ -59,6 +61,9 @@ _PLUGINS: dict[str, str] = {
     "parallel": "pytest-parallel spreads the items over threads",
     "run_parallel": "pytest-run-parallel runs an item in several threads",
 }
+# The commands whose run is refused with one of them; one that switches something off by itself is
+# left as it is.
+_CHANGING = re.compile(r"\bpytest (?=--hk-mode=(?:prod|rollback)\b)")
 # Options with which pytest runs nothing and says something instead.
 _NO_RUN = (
     *("collectonly", "help", "version", "markers", "cacheshow"),
@@ -110,6 +115,7 @@ def typed_again(option: Namespace, target: Target, word: str, *, off: Collection
     the word, and these plugins switched off; no password of a URL is in it."""
     words = [
         "pytest",
+        *(part for name in off for part in ("-p", f"no:{name}")),
         f"--hk-mode={option.hk_mode}",
         *target.option.split(),
         f"--hk-confirm={word}",
@@ -127,7 +133,26 @@ def typed_again(option: Namespace, target: Target, word: str, *, off: Collection
         for each in (given,) if isinstance(given, str) else given:
             if each.removeprefix("no:") not in (*_NEEDED, *off):
                 words += [flag, each]
-    return shlex.join((*words, *(part for name in off for part in ("-p", f"no:{name}"))))
+    return shlex.join(words)
+
+
+def as_run_here(text: str, config: pytest.Config | None = None) -> str:
+    """The text, and in its commands that change a database the plugins switched off with which they
+    would be refused: those of this run, or without one all that are installed."""
+    if not _CHANGING.search(text):
+        return text
+    names = (
+        (each.name for each in entry_points(group="pytest11") if _in_the_way(each.name))
+        if config is None
+        else (name for name, _ in shuffling(config))
+    )
+    return switched_off(text, names)
+
+
+def switched_off(text: str, names: Iterable[str]) -> str:
+    """The same for plugins of these names."""
+    off = "".join(f"-p no:{name} " for name in sorted(set(names)))
+    return _CHANGING.sub(f"pytest {off}", text)
 
 
 def _called(target: Target) -> str:
@@ -171,9 +196,13 @@ def _options(config: pytest.Config) -> Iterator[str]:
 def shuffling(config: pytest.Config) -> Iterator[tuple[str, str]]:
     """The plugins that are in the way, by the names that switch them off."""
     for name, plugin in config.pluginmanager.list_name_plugin():
-        plain = name.lower().replace("-", "_").removeprefix("pytest_")
-        if plugin is not None and plain in _PLUGINS:
-            yield name, f"{_PLUGINS[plain]} (-p no:{name})"
+        if plugin is not None and (does := _in_the_way(name)):
+            yield name, f"{does} (-p no:{name})"
+
+
+def _in_the_way(name: str) -> str:
+    """What a plugin of this name does to the order or the number of the items; "" for nothing."""
+    return _PLUGINS.get(name.lower().replace("-", "_").removeprefix("pytest_"), "")
 
 
 def _needed(config: pytest.Config) -> Iterator[str]:

@@ -133,7 +133,8 @@ WAYS: dict[str, Way] = {
     "pytest-randomly": option(said="pytest-randomly shuffles", on=("randomly",)),
     "pytest-randomly, and what was typed": option(
         *("--hk-baseline=auto", "--hk-accept-drift", "a b", "-p", "no:logging", "--hk-in-place"),
-        said="run exactly: pytest --hk-mode=prod --hk-confirm=PROMOTE --hk-baseline=auto"
+        said="run exactly: pytest -p no:randomly --hk-mode=prod --hk-confirm=PROMOTE"
+        " --hk-baseline=auto"
         " '--hk-accept-drift=a b' --hk-in-place -p",
         on=("randomly",),
     ),

@@ -17,7 +17,8 @@ from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.report.fleet import fleet_page, fleet_text, fleet_title
 from pytest_housekeeping.evidence.report.wording import COLOURS
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plugin.machines import INCOMPLETE, annotate, reports_folder
+from pytest_housekeeping.plugin.machines import INCOMPLETE, annotate, reports_folder, told_here
+from pytest_housekeeping.plugin.refusals import as_run_here
 from pytest_housekeeping.plugin.stash import ENDED, FINISHED, TOLD
 from pytest_housekeeping.plugin.step_properties import tell_suite
 from pytest_housekeeping.promotion.fleet.record import Kept, Waves, keep, record_of
@@ -114,7 +115,7 @@ class FleetEnding:
             colour = {COLOURS[text.tone]: True}
             terminalreporter.line(f"{text.headline}. {text.meaning}", bold=True, **colour)
         for line in (*told_of(self.work.survey), *self._refused(), *self.said, *self.kept.told):
-            terminalreporter.line(line)
+            terminalreporter.line(as_run_here(line, self.config))
         annotate(self.config)
 
     def _refused(self) -> Iterator[str]:
@@ -135,9 +136,10 @@ class FleetEnding:
             except EvidenceError as error:
                 self.said.append(f"{INCOMPLETE}: {error}")
                 session.exitstatus = code = code or int(pytest.ExitCode.TESTS_FAILED)
-        self.config.stash[FINISHED] = finished_by(
+        finished = finished_by(
             record, self.kept, told.remarks, self._place(), exit_code=code, said=self.said
         )
+        self.config.stash[FINISHED] = told_here(finished, self.config)
 
     def _standing(self) -> tuple[list[str], bool]:
         """The databases that lack a pass, and whether nothing is amiss."""
