@@ -80,10 +80,14 @@ class Import:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileFacts:
-    """What was read out of one file: references and undecided places, and what it imports."""
+    """What was read out of one file: references and undecided places, and what it imports.
+
+    ``unread``: mappers that it imports and whose tables are not read.
+    """
 
     found: tuple[CodeReference | Undecided, ...] = ()
     imports: tuple[Import, ...] = ()
+    unread: tuple[Undecided, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,7 +23,7 @@ from pytest_housekeeping.declarations.code_baseline import (
 )
 from pytest_housekeeping.declarations.contracts import Contracts, code_name
 from pytest_housekeeping.declarations.exemptions import CodeExemption
-from pytest_housekeeping.model import Finding, Kind, LetStand, Phase, Step, Verdict
+from pytest_housekeeping.model import Finding, Kind, LetStand, Level, Phase, Step, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
@@ -179,8 +179,35 @@ def test_what_is_passed_over_is_said(ground: Connection, root: Path) -> None:
     assert judge(ground, root).coverage[1:] == (
         "1 passed over",
         "  app/bundle.js: generated, 1.2 MB",
-        "1 files in languages that are not read",
+        "1 files not read: 1 .md",
     )
+
+
+def test_what_is_only_searched_is_said(ground: Connection, root: Path) -> None:
+    for name in ("a.go", "b.go", "c.go", "d.go"):
+        (root / "app" / name).write_text("package app\n")
+    (root / "app/orders.py").write_text("import aiosql\n")
+    (root / "app/x.yaml").write_text("a: 1\n")
+    verdict = judge(ground, root)
+    assert verdict.passed
+    said = [(each.rule, each.level, each.object) for each in verdict.findings]
+    assert said == [
+        ("code-unread", Level.WARNING, "venture: .go"),
+        ("code-unread", Level.WARNING, "venture: aiosql"),
+    ]
+    assert "app/a.go, app/b.go, app/c.go and 1 more" in verdict.findings[0].detail
+    assert verdict.coverage[1:] == ("of these only searched for names: 4 .go, 1 .yaml",)
+    # Once for each application.
+    assert judge(ground, root, APART, broken=False).findings == ()
+    # What no parser reads is no code that was examined.
+    (root / "app/orders.py").unlink()
+    assert only(judge(ground, root)).rule == "code-unseen"
+    (root / "app/a.go").write_text('db.Query("DELETE FROM governance.ledger")')
+    (root / "app/orders.py").write_text("")
+    found = judge(ground, root).findings
+    assert [each.object for each in found if each.rule == "code-boundary"] == [
+        "app/a.go:1:23 governance.ledger"
+    ]
 
 
 def test_an_exemption_lets_one_thing_stand(ground: Connection, root: Path) -> None:

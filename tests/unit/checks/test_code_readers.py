@@ -135,6 +135,62 @@ def test_a_link_inside_the_tree_is_read(root: Path) -> None:
     assert set(extraction.files) == {"app/x.py", "app/y.py"}
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "names"),
+    [
+        (
+            "Repo.java",
+            'c.prepareStatement("SELECT x FROM governance.ledger");',
+            "governance.ledger",
+        ),
+        (
+            "Repo.java",
+            'String q = "SELECT x FROM \\"governance\\".\\"ledger\\"";',
+            "governance.ledger",
+        ),
+        ("Ledger.java", '@Table(name = "ledger", schema = "governance")', "governance"),
+        ("ledger.kt", 'object Ledger : Table("governance.ledger")', "governance.ledger"),
+        ("repo.go", "db.Query(`SELECT x\nFROM governance.ledger`)", "governance.ledger"),
+        ("repo.go", 'db.Exec("SELECT governance.close_books($1)", y)', "governance.close_books"),
+        ("ledger.rb", 'self.table_name = "governance.ledger"', "governance.ledger"),
+        ("ledger.ex", '@schema_prefix "governance"', "governance"),
+        ("load.sh", "psql -c '\\copy governance.ledger to x'", "governance.ledger"),
+        ("dump.sh", "pg_dump --table=governance.ledger", "governance.ledger"),
+        ("a.sql.j2", "FROM governance.ledger {% if x %}", "governance.ledger"),
+        ("t.yaml", "table:\n  schema: governance\n", "governance"),
+        ("t.json", '{"schema": "governance"}', "governance"),
+        ("a.vue", 'db.query("INSERT INTO governance.ledger")', "governance.ledger"),
+        ("Ledger.php", "#[ORM\\Table(name: 'ledger', schema: 'governance')]", "governance"),
+        ("a.sql.j2", "SELECT\n  * FROM governance.ledger", "governance.ledger"),
+        # Sound ones: packages, members, files, comments.
+        ("Repo.java", "import governance.ledger.Entry;\nimport com.governance.ledger;", ""),
+        ("repo.go", "governance.Ledger(1)\nx := governance.ledger", ""),
+        ("ledger.rb", "  # see governance.ledger, FROM governance.ledger", ""),
+        ("load.sh", "cat governance.ledger.txt > governance.ledger", ""),
+        ("a.vue", "// FROM governance.ledger", ""),
+        ("Repo.java", " * reads from governance.ledger", ""),
+    ],
+)
+def test_other_languages_are_searched_for_names(
+    root: Path, name: str, text: str, names: str
+) -> None:
+    found = read(root, name, text)
+    assert named(found) == ({names} if names else set())
+    assert not any(e.certain for e in found.found if isinstance(e, CodeReference))
+
+
+def test_a_library_that_is_not_read_is_said_at_its_import(root: Path) -> None:
+    found = read(root, "a.py", "import os, aiosql\nfrom .piccolo import x\n")
+    found = read(root, "a.ts", 'import massive from "massive";\n')
+    said = [(e.file, e.line, e.reason) for facts in found.files.values() for e in facts.unread]
+    assert said == [("app/a.py", 1, "aiosql"), ("app/a.ts", 1, "massive")]
+    again = extract(root, ["app/**"], cache_folder=root / "cache")
+    assert again == found
+    hint = "import aiosql  # hk: reaches venture.orders -- its queries\n"
+    (facts,) = (f for p, f in read(root, "a.py", hint).files.items() if p.endswith(".py"))
+    assert facts.unread == ()
+
+
 def test_globs(root: Path) -> None:
     for name in ("a.py", "b.txt", "deep/c.py", "deep/d.sql", ".hidden/e.py"):
         path = root / "app" / name
@@ -146,7 +202,7 @@ def test_globs(root: Path) -> None:
         "app/deep/c.py",
         "app/deep/d.sql",
     )
-    assert files.match(root, ["app/**"]).others == 1
+    assert files.match(root, ["app/**"]).others == ("app/b.txt",)
     assert files.match(root, ["app/*.py"]).files == ("app/a.py",)
     assert files.match(root, ["app/**/*.sql"]).files == ("app/deep/d.sql",)
     assert files.match(root, ["**/c.py", "app/a.py"]).files == ("app/a.py", "app/deep/c.py")

@@ -24,6 +24,7 @@ def encode_facts(facts: FileFacts) -> list[Any]:
             [each.line, each.column, each.symbol, each.module, each.names, each.level]
             for each in facts.imports
         ],
+        [_encode(each) for each in facts.unread],
     ]
 
 
@@ -35,6 +36,7 @@ def decode_facts(stored: list[Any], file: str) -> FileFacts:
             Import(line=i[0], column=i[1], symbol=i[2], module=i[3], names=tuple(i[4]), level=i[5])
             for i in stored[1]
         ),
+        unread=tuple(_undecided(each, file) for each in stored[2]),
     )
 
 
@@ -56,11 +58,14 @@ def _encode(each: CodeReference | Undecided) -> list[Any]:
     ]
 
 
+def _undecided(stored: list[Any], file: str) -> Undecided:
+    line, column, symbol, reason = stored
+    return Undecided(file=file, line=line, column=column, symbol=symbol, reason=reason)
+
+
 def _decode(stored: list[Any], file: str) -> CodeReference | Undecided:
     if len(stored) == 4:
-        return Undecided(
-            file=file, line=stored[0], column=stored[1], symbol=stored[2], reason=stored[3]
-        )
+        return _undecided(stored, file)
     line, column, symbol, kind, how, names, text, flags, makes = stored
     return CodeReference(
         file=file,

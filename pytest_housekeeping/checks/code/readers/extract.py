@@ -28,14 +28,13 @@ from pytest_housekeeping.checks.json_cache import default_folder, read_entries, 
 class Extraction:
     """What the code of one application names.
 
-    ``others``: how many files are in no language that is read. ``unmatched``: globs that match no
-    file.
+    ``others``: files that are neither read nor searched. ``unmatched``: globs that match no file.
     """
 
     files: Mapping[str, FileFacts] = field(default_factory=dict)
     skipped: tuple[SkippedFile, ...] = ()
     undecided: tuple[Undecided, ...] = ()
-    others: int = 0
+    others: tuple[str, ...] = ()
     unmatched: tuple[str, ...] = ()
 
     @property

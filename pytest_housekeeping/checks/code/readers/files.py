@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 from pytest_housekeeping.checks.code.facts import SkippedFile, Undecided
-from pytest_housekeeping.checks.code.readers.languages import SUFFIXES
+from pytest_housekeeping.checks.code.readers.languages import SEARCHED, SUFFIXES
 
 # In bytes: what is larger was generated, and nobody wrote it by hand.
 LARGEST = 1_000_000
@@ -27,13 +27,13 @@ _MINIFIED = re.compile(r"\.(?:min|bundle)\.[cm]?js$")
 class Matched:
     """What the globs of an application match. Paths are relative to the root, in name order.
 
-    ``others``: how many files are in no language that is read.
+    ``others``: files that are neither read nor searched.
     """
 
     files: tuple[str, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
     undecided: tuple[Undecided, ...] = ()
-    others: int = 0
+    others: tuple[str, ...] = ()
     unmatched: tuple[str, ...] = ()
 
 
@@ -52,7 +52,7 @@ def match(root: Path, patterns: Sequence[str]) -> Matched:
         hits = 0
         for path, entry in _walk(root, pattern, undecided, skipped):
             hits += 1
-            if Path(path).suffix.lower() not in SUFFIXES:
+            if Path(path).suffix.lower() not in SUFFIXES | SEARCHED:
                 others.add(path)
             elif entry.is_symlink() and not _is_inside(root, path):
                 undecided[path] = _outside(path)
@@ -66,7 +66,7 @@ def match(root: Path, patterns: Sequence[str]) -> Matched:
         files=tuple(sorted(files)),
         skipped=tuple(skipped[path] for path in sorted(skipped)),
         undecided=tuple(undecided[path] for path in sorted(undecided)),
-        others=len(others),
+        others=tuple(sorted(others)),
         unmatched=tuple(unmatched),
     )
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pytest_housekeeping.checks.code.facts import FileFacts, Undecided
 from pytest_housekeeping.checks.code.readers.files import decode
-from pytest_housekeeping.checks.code.readers.languages import SCRIPT_DIALECTS
+from pytest_housekeeping.checks.code.readers.languages import SCRIPT_DIALECTS, SEARCHED
 
 
 def read_source(data: bytes, file: str, suffix: str) -> FileFacts:
     """What the file names. Each language's parser is imported with its first file."""
+    if suffix in SEARCHED:
+        from pytest_housekeeping.checks.code.readers import searched
+
+        return searched.read(data.decode(errors="replace"), file)
     try:
         return _read(decode(data, suffix), file, suffix)
     except SyntaxError as error:

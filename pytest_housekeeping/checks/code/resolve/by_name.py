@@ -49,9 +49,11 @@ class NameLookup:
         return Resolution(reached=tuple(dict.fromkeys(reached)), rejected=rejected)
 
     def chosen(self, reference: CodeReference) -> Iterator[ReachedObject]:
-        """Roles and schemas that a statement chooses: PostgreSQL keeps no dependencies of them."""
+        """Roles and schemas that a statement chooses, and relations in a text that it hands to a
+        function to run: PostgreSQL keeps no dependencies of them."""
         for name in reference.names:
-            if name.kind in (ReferenceKind.SCHEMA, ReferenceKind.ROLE):
+            qualified = name.kind is ReferenceKind.RELATION and len(name.parts) > 1
+            if qualified or name.kind in (ReferenceKind.SCHEMA, ReferenceKind.ROLE):
                 yield from self.objects(name)
 
     def objects(self, name: Name) -> Iterator[ReachedObject]:

@@ -71,7 +71,9 @@ def _resolve(
     if answer is None:
         return lookup.resolve(reference)
     if answer.depends_on is not None:
-        found = [*_followed(answer.depends_on, graph, path), *lookup.chosen(reference)]
+        found = list(_followed(answer.depends_on, graph, path))
+        known = {each.object for each in found}
+        found += [each for each in lookup.chosen(reference) if each.object not in known]
         return Resolution(reached=tuple(found))
     reached = lookup.resolve(reference).reached
     if not answer.is_fault or lookup.is_made_here(reference):

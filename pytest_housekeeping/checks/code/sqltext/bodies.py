@@ -91,10 +91,11 @@ def body_texts(source: str, language: str) -> BodyTexts | None:
 
 
 def statement_names(statement: Statement, text: str) -> StatementNames:
-    """All that a statement names, with what stands in the bodies of its routines."""
+    """All that a statement names, with what stands in the bodies of its routines, and in the texts
+    that its functions are handed."""
     found = names_in(statement.name, statement.body, text)
-    for source, language in found.bodies:
-        body = read_body(source, language)
+    bodies = [read_body(source, language) for source, language in found.bodies]
+    for body in (*bodies, *_handed_in(statement.body)):
         found.names += [find_name(text, parts, kind) for parts, kind in body.names]
         found.dynamic |= body.dynamic
     return found
@@ -125,13 +126,9 @@ def _read_sql(text: str) -> BodyNames:
     except SyntaxRefused:
         return BodyNames(dynamic=True)
     found = [statement_names(statement, text) for statement in statements]
-    handed = [each for statement in statements for each in _handed_in(statement.body)]
     return BodyNames(
-        names=(
-            *((name.parts, name.kind) for each in found for name in each.names),
-            *(name for each in handed for name in each.names),
-        ),
-        dynamic=any(each.dynamic for each in found) or any(each.dynamic for each in handed),
+        names=tuple((name.parts, name.kind) for each in found for name in each.names),
+        dynamic=any(each.dynamic for each in found),
     )
 
 

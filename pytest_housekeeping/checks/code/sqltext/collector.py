@@ -48,6 +48,7 @@ class Collector:
         self.text = text
         self.foreign = foreign
         self.imports: list[Import] = []
+        self._unread: list[Undecided] = []
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._found: dict[object, CodeReference | Undecided] = {}
 
@@ -138,6 +139,12 @@ class Collector:
             Undecided(file=self.file, line=line, column=column, symbol=span.symbol, reason=reason),
         )
 
+    def add_unread(self, line: int, column: int, symbol: str, library: str) -> None:
+        """An import of a library whose tables nobody reads here."""
+        self._unread.append(
+            Undecided(file=self.file, line=line, column=column, symbol=symbol, reason=library)
+        )
+
     def facts(self) -> FileFacts:
         """All facts, in the order of the file. A hint replaces what is undecided on its lines."""
         # A hint speaks for a person who knows: what is undecided on its lines is decided by it.
@@ -150,7 +157,8 @@ class Collector:
         ]
         found += [each for hint in hints for each in hint.found]
         found.sort(key=lambda each: (each.line, each.column))
-        return FileFacts(found=tuple(found), imports=tuple(self.imports))
+        unread = tuple(each for each in self._unread if each.line not in decided)
+        return FileFacts(found=tuple(found), imports=tuple(self.imports), unread=unread)
 
     def _add_statement(self, statement: ParsedStatement, span: Span, how: str, number: int) -> None:
         line, column = self.place(span.start)

@@ -117,6 +117,10 @@ class _StatementReader:
         if "schemaname" in body:
             self._add((body["schemaname"],), ReferenceKind.SCHEMA)
 
+    def _ImportForeignSchemaStmt(self, _: Any) -> None:  # noqa: N802
+        # Which tables there are, only the other server knows; it may be this one.
+        self._found.dynamic = True
+
     def _GrantStmt(self, body: Any) -> None:  # noqa: N802
         if (
             body.get("objtype") == "OBJECT_SCHEMA"

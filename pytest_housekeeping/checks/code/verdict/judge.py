@@ -14,6 +14,7 @@ from pytest_housekeeping.checks.code.verdict.app_code import (
     AppCode,
     describe_code,
     files_of,
+    half_read,
     resolve_code,
     unread_code,
 )
@@ -68,7 +69,7 @@ def judge_code(
     stands = _standing(found, boundaries, contract, known, exemptions, baseline, today)
     return Verdict(
         examined=len(app_code.references) + len(extraction.files),
-        findings=stands.findings,
+        findings=(*stands.findings, *(half_read(app, extraction) if broken else ())),
         unit="files, statements and references",
         coverage=describe_code(extraction, app_code.references),
         exempted=stands.exempted,

@@ -22,7 +22,7 @@ from pytest_housekeeping.checks.code.vocabulary import vocabulary
 _CONNECTORS = frozenset(["connect", "create_pool", "ConnectionPool", "AsyncConnectionPool"])
 _NAMING_CALLS = vocabulary(
     """
-    read_sql_table callproc copy_from copy_to
+    read_sql_table callproc copy_from copy_to write_database
     copy_records_to_table copy_to_table copy_from_table
     """
 )

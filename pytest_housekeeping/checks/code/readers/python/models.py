@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
 from pytest_housekeeping.checks.code.readers.python.orm import metadata_schema
@@ -26,6 +26,7 @@ def read(survey: Survey, collector: Collector) -> None:
     for site in survey.classes:
         _mapped_class(site, collector, _base_schema(site, survey) or default)
         _django_model(site, collector)
+        _pony_entity(site, collector)
 
 
 def _base_schema(site: ClassSite, survey: Survey) -> str | None:
@@ -70,6 +71,8 @@ def _django_model(site: ClassSite, collector: Collector) -> None:
             # Django quotes the whole: the known way to a schema is a quoted dot in the name.
             parts = tuple(text.strip('"').split('"."'))
             collector.add_name(parts, ReferenceKind.RELATION, place, how="db_table")
+    elif "schema" in given:
+        _of_schema(site, given, collector)
     elif "app_label" in given:
         label = static_value(given["app_label"], site.scope)
         if label:
@@ -79,6 +82,33 @@ def _django_model(site: ClassSite, collector: Collector) -> None:
             collector.add_name(
                 (name,), ReferenceKind.RELATION, place, how="app_label", certain=False
             )
+
+
+def _of_schema(site: ClassSite, given: Mapping[str, ast.expr], collector: Collector) -> None:
+    """``schema`` in the Meta of peewee and Tortoise, with ``table_name`` or ``table``."""
+    place = span(collector, given["schema"], site.symbol)
+    schema = static_value(given["schema"], site.scope)
+    named = given.get("table_name", given.get("table"))
+    table = static_value(named, site.scope) if named is not None else site.node.name.lower()
+    if schema is None or table is None:
+        collector.add_undecided(place, "the schema or table of the Meta is made at run time")
+    else:
+        collector.add_name(
+            (schema, table), ReferenceKind.RELATION, place, how="Meta.schema", certain=False
+        )
+
+
+def _pony_entity(site: ClassSite, collector: Collector) -> None:
+    """``_table_`` of Pony: a name, or a schema and a name."""
+    value = dict(_assignments(site.node.body)).get("_table_")
+    if value is not None:
+        texts = [static_value(each, site.scope) for each in getattr(value, "elts", [value])]
+        place = span(collector, value, site.symbol)
+        if None in texts:
+            collector.add_undecided(place, "_table_ is made at run time")
+        else:
+            parts = tuple(text for text in texts if text)
+            collector.add_name(parts, ReferenceKind.RELATION, place, how="_table_", certain=False)
 
 
 def _assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:

@@ -18,21 +18,47 @@ _OF_A_SCHEMA = {
     "from_": ReferenceKind.RELATION,
     "rpc": ReferenceKind.FUNCTION,
 }
+# SQLAlchemy's table() and what pandas and GeoPandas write to: the name, and a schema beside it.
+_TABLES_WITH_SCHEMA = {"table", "to_sql", "to_postgis"}
 _ALEMBIC_SCHEMAS = ("schema", "source_schema", "referent_schema")
 
 
-def read(survey: Survey, collector: Collector) -> None:
+def read(survey: Survey, collector: Collector, *, imports_a_database: bool) -> None:
     """Take in tables, foreign keys, metadata and composed identifiers."""
     default = metadata_schema(survey)
     for site in survey.calls:
         if site.node.keywords:
             _translated(site, collector)
+            if imports_a_database:
+                _with_schema(site, collector)
         if call_name(site.node) in _NAMING:
             _read_call(site, survey, collector, default)
         elif call_name(site.node) in _OF_A_SCHEMA:
             _of_a_schema(site, collector)
         _by_alembic(site, collector)
         _function_of_a_schema(site, survey, collector)
+
+
+def _with_schema(site: CallSite, collector: Collector) -> None:
+    """``frame.to_sql("ledger", engine, schema="governance")``, ``metadata.reflect(schema=...)``."""
+    name, given = call_name(site.node), site.node.args
+    keyword = next((each for each in site.node.keywords if each.arg == "schema"), None)
+    if keyword is None or name in _NAMING or name == "read_sql_table" or _is_alembic(site):
+        return
+    schema = static_value(keyword.value, site.scope)
+    place = span(collector, keyword.value, site.symbol)
+    if schema and name in _TABLES_WITH_SCHEMA and given:
+        table = static_value(given[0], site.scope)
+        parts = (schema, table) if table else (schema,)
+        kind = ReferenceKind.RELATION if table else ReferenceKind.SCHEMA
+        place = span(collector, given[0], site.symbol)
+        collector.add_name(parts, kind, place, how=f"{name}(schema=)", certain=False)
+    elif schema:
+        collector.add_name(
+            (schema,), ReferenceKind.SCHEMA, place, how=f"{name}(schema=)", certain=False
+        )
+    elif name in _TABLES_WITH_SCHEMA and not isinstance(keyword.value, ast.Constant):
+        collector.add_undecided(place, f"{name}() of a schema that is chosen at run time")
 
 
 def metadata_schema(survey: Survey) -> str | None:
@@ -93,14 +119,18 @@ def _of_a_schema(site: CallSite, collector: Collector) -> None:
         collector.add_name((schema, name), kind, place, how="schema()", certain=False)
 
 
-def _by_alembic(site: CallSite, collector: Collector) -> None:
-    """``op.add_column("ledger", ..., schema="governance")``."""
+def _is_alembic(site: CallSite) -> bool:
     function = site.node.func
-    if not (
+    return (
         isinstance(function, ast.Attribute)
         and isinstance(function.value, ast.Name)
         and function.value.id == "op"
-    ):
+    )
+
+
+def _by_alembic(site: CallSite, collector: Collector) -> None:
+    """``op.add_column("ledger", ..., schema="governance")``."""
+    if not _is_alembic(site):
         return
     for keyword in site.node.keywords:
         schema = (
@@ -108,7 +138,9 @@ def _by_alembic(site: CallSite, collector: Collector) -> None:
         )
         if schema:
             place = span(collector, keyword.value, site.symbol)
-            collector.add_name((schema,), ReferenceKind.SCHEMA, place, how=f"op.{function.attr}()")
+            collector.add_name(
+                (schema,), ReferenceKind.SCHEMA, place, how=f"op.{call_name(site.node)}()"
+            )
 
 
 def _function_of_a_schema(site: CallSite, survey: Survey, collector: Collector) -> None:

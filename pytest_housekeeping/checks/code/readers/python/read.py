@@ -18,6 +18,13 @@ _POSTGRES_PACKAGES = vocabulary(
     psycopg_pool alembic tortoise pony records polars
     """
 )
+# Their tables stand in calls and classes that are not read.
+_UNREAD_PACKAGES = vocabulary(
+    """
+    piccolo ormar gino pugsql aiosql edgy saffier ibis pyspark petl dlt sqlmesh activerecord
+    connectorx adbc_driver_postgresql orator masonite pydal web2py
+    """
+)
 _OTHER_PACKAGES = vocabulary(
     """
     sqlite3 aiosqlite pymysql MySQLdb mysql aiomysql duckdb clickhouse_driver clickhouse_connect
@@ -36,7 +43,11 @@ def read(text: str, file: str) -> FileFacts:
     postgres = bool(survey.packages & _POSTGRES_PACKAGES)
     collector = Collector(file, text, foreign=others and not postgres)
     collector.imports = survey.imports
-    orm.read(survey, collector)
+    for each in survey.imports:
+        package = each.module.partition(".")[0]
+        if package in _UNREAD_PACKAGES and not each.level:
+            collector.add_unread(each.line, each.column, each.symbol, package)
+    orm.read(survey, collector, imports_a_database=postgres)
     models.read(survey, collector)
     done = calls.read(survey, collector, imports_a_database=postgres or others)
     for site in survey.texts:

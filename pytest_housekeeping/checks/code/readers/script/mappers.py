@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
+from pytest_housekeeping.checks.code.readers.script.chains import is_database
 from pytest_housekeeping.checks.code.readers.script.script_file import ScriptFile
 from pytest_housekeeping.checks.code.readers.script.tables import add_table
 from pytest_housekeeping.checks.code.readers.script.tree import (
@@ -13,6 +14,7 @@ from pytest_housekeeping.checks.code.readers.script.tree import (
     pairs,
     tagged,
     unwrapped,
+    words,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +30,28 @@ def read(file: ScriptFile) -> None:
         given = arguments(call)
         if given and tagged(call) is None:
             _declaration(file, call, given)
+        _massive(file, call)
     for node in file.nodes.get("object", ()):
         _sequelize(file, node)
+    for node in (*file.nodes.get("field", ()), *file.nodes.get("method", ())):
+        _objection(file, node)
+
+
+def _massive(file: ScriptFile, call: Node) -> None:
+    """Massive: ``db.governance.ledger.find()`` and ``db.governance.close_books()``."""
+    names: list[Node] = []
+    at = call.child_by_field_name("function")
+    while at is not None and at.type == "member_expression":
+        if (name := at.child_by_field_name("property")) is not None:
+            names.insert(0, name)
+        at = at.child_by_field_name("object")
+    if at is None or not is_database(at):
+        return
+    # Where the database has no such object, it is something else: client.auth.admin.listUsers().
+    for count, kind in ((2, ReferenceKind.FUNCTION), (3, ReferenceKind.RELATION)):
+        if len(names) == count:
+            parts = tuple(words(each) for each in names[:2])
+            file.collector.add_name(parts, kind, file.span(names[0]), how="db", certain=False)
 
 
 def is_drizzle_member(file: ScriptFile, base: Node, name: str) -> bool:
@@ -71,6 +93,20 @@ def _entity(file: ScriptFile, given: list[Node]) -> None:
     schema = file.static_value(options["schema"]) if "schema" in options else None
     if name is not None:
         add_table(file, name, schema, how="@Entity()", certain=True)
+
+
+def _objection(file: ScriptFile, node: Node) -> None:
+    """Objection: ``static tableName = "governance.ledger"``, and the getter of that name."""
+    name = node.child_by_field_name("name") or node.child_by_field_name("property")
+    if name is None or words(name) != "tableName":
+        return
+    value = node.child_by_field_name("value")
+    body = node.child_by_field_name("body")
+    for statement in body.named_children if body is not None else ():
+        if statement.type == "return_statement" and statement.named_children:
+            value = statement.named_children[0]
+    if value is not None:
+        add_table(file, unwrapped(value), None, how="tableName", certain=False)
 
 
 def _sequelize(file: ScriptFile, node: Node) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _POSTGRES_MODULES = {"pg", "postgres"}
 _OTHER_MODULES = {"mysql", "mysql2", "better-sqlite3", "sqlite3", "mssql", "oracledb"}
+# Their tables stand in properties and classes that are not read.
+_UNREAD_MODULES = {"massive", "bookshelf", "waterline", "orchid-orm", "zapatos", "rake-db"}
 _SYMBOLS = {"function_declaration", "method_definition", "class_declaration", "function_expression"}
 
 
@@ -66,6 +68,8 @@ class ScriptFile:
             self.collector.imports.append(
                 Import(line=line, column=column, symbol=place.symbol, module=module)
             )
+            if module.partition("/")[0] in _UNREAD_MODULES:
+                self.collector.add_unread(line, column, place.symbol, module)
 
     def _offset(self, byte: int) -> int:
         """tree-sitter counts bytes; a place in a text counts characters."""
