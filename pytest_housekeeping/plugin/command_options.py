@@ -11,9 +11,9 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "choices": ("staging", "plan", "prod", "verify", "rollback"),
             "help": "staging: try everything on a throwaway PostgreSQL and record the evidence;"
-            " plan: what a promotion would do to the database of PG*_PROD, and nothing is changed;"
+            " plan: show what a promotion would do to the database of PG*_PROD, changing nothing;"
             " prod: promote to the database of PG*_PROD, in one transaction, if all is proved;"
-            " verify: every check on the database of PG*_PROD, and nothing is changed;"
+            " verify: run every check on the database of PG*_PROD, changing nothing;"
             " rollback: undo a promotion of it, in one transaction, if all is proved",
         },
     ),
@@ -21,7 +21,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-target",
         {
             "metavar": "NAME",
-            "help": "the database that the run is about, of [tool.housekeeping.targets]: its"
+            "help": "run against this database of [tool.housekeeping.targets], with its"
             " variables, evidence and pin; without it prod, that of PG*_PROD",
         },
     ),
@@ -29,8 +29,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-fleet",
         {
             "metavar": "NAME",
-            "help": "plan, prod, verify: all databases of [tool.housekeeping.fleet.NAME]: rehearsed"
-            " once for those that are alike, and promoted in waves",
+            "help": "plan, prod, verify: all databases of [tool.housekeeping.fleet.NAME]: one"
+            " rehearsal for identical databases, promoted in waves",
         },
     ),
     (
@@ -38,7 +38,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "metavar": "N/M",
             "help": "plan, prod, verify: the N-th of M shares of the databases of --hk-fleet;"
-            " prod: canary, the canaries of all of them and nothing else",
+            " prod: canary, only the canaries of all shares",
         },
     ),
     (
@@ -54,15 +54,15 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "metavar": "RUN|NUMBER",
             "help": "rollback: go back to the state before this promotion (the id of its run) or"
-            " this migration (its number): it is undone, and what was applied after it",
+            " this migration (its number), undoing it and everything after it",
         },
     ),
     (
         "--hk-as",
         {
             "metavar": "ROLE",
-            "help": "plan: the role that promotes, where the plan connects as another one, and no"
-            " promotion has told who it is",
+            "help": "plan: the role that promotes, if the plan connects as another one and no"
+            " promotion has recorded it yet",
         },
     ),
     (
@@ -77,34 +77,34 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-plan",
         {
             "metavar": "DIGEST",
-            "help": "prod: promote exactly what was planned under this digest, and refuse by name"
-            " whatever is otherwise by now",
+            "help": "prod: promote exactly what was planned under this digest, and refuse anything"
+            " that has changed since, by name",
         },
     ),
     (
         "--hk-emergency",
         {
             "metavar": "REASON",
-            "help": "prod: wait for nobody: without evidence of staging and approvals, in any"
-            " window; all is proved as ever, and a review is open until somebody has looked"
-            " through it",
+            "help": "prod: do not wait for evidence of staging, approvals, the window or sessions"
+            " in the way; everything is still proved, and a review stays open until somebody"
+            " closes it",
         },
     ),
     (
         "--hk-baseline",
         {
             "metavar": "VERSION",
-            "help": "prod: record the migrations up to this version (auto: those that the history"
-            " of another tool has) as applied, after showing that they are what is there, or what"
-            " was made by hand since the last promotion",
+            "help": "prod: record the migrations up to this version (auto: those in another tool's"
+            " history) as applied, after showing that they make exactly what is there, or what was"
+            " made by hand since the last promotion",
         },
     ),
     (
         "--hk-accept-drift",
         {
             "metavar": "FINGERPRINT",
-            "help": "prod: go on although the schema was changed past the files, to just this;"
-            " rollback: leave a schema that differs from the backup in just this",
+            "help": "prod: continue although the schema was changed outside the files, to exactly"
+            " this; rollback: accept exactly this difference from the backup",
         },
     ),
     (
@@ -119,7 +119,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-no-canary",
         {
             "action": "store_true",
-            "help": "verify: does nothing any more; made-up rows are written to a copy alone",
+            "help": "verify: has no effect any more; made-up rows are only written to a copy",
         },
     ),
     (
@@ -134,41 +134,39 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-twin-server",
         {
             "metavar": "URL",
-            "help": "plan, prod, verify, rollback: make the copy of production on this server, an"
-            " empty one of production's major version (superuser; it is left empty); also"
-            " HK_TWIN_SERVER",
+            "help": "plan, prod, verify, rollback: make the copy of production on this empty server"
+            " of its major version (superuser; it is left empty); also HK_TWIN_SERVER",
         },
     ),
     (
         "--hk-twin",
         {
             "metavar": "URL",
-            "help": "plan, prod: try the batch on this clone of production too, one that has its"
-            " rows, in a transaction that is rolled back; also HK_TWIN, and twin in"
-            " [tool.housekeeping]",
+            "help": "plan, prod: also try the batch on this clone of production with rows, in a"
+            " transaction that is rolled back; also HK_TWIN, and twin in [tool.housekeeping]",
         },
     ),
     (
         "--hk-keep",
         {
             "action": "store_true",
-            "help": "staging: leave the database up and say how to connect",
+            "help": "staging: keep the database running and say how to connect",
         },
     ),
     (
         "--hk-mutate",
         {
             "action": "store_true",
-            "help": "staging: plant the classical slips in this very schema, one at a time, and"
-            " count how many of them a check catches",
+            "help": "staging: plant common mistakes in this schema, one at a time, and count how"
+            " many a check catches",
         },
     ),
     (
         "--hk-write-baseline",
         {
             "action": "store_true",
-            "help": "staging: write checks/baseline.toml, which lets stand what the code does"
-            " against its contracts by now; where there is one, only what is gone is taken out",
+            "help": "staging: write checks/baseline.toml, which accepts the code's present"
+            " violations of its contracts; from an existing file, only remove those that are gone",
         },
     ),
     (
@@ -179,7 +177,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-reports",
         {
             "metavar": "FOLDER",
-            "help": "leave what was found there for other machines: housekeeping.sarif,"
+            "help": "write the findings there for other programs: housekeeping.sarif,"
             " codequality.json (GitLab) and junit.xml",
         },
     ),
@@ -187,7 +185,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         JSON,
         {
             "action": "store_true",
-            "help": "print how the run ended as one JSON object, in the last line of standard"
+            "help": "print the result of the run as one JSON object, in the last line of standard"
             " output: python -m pytest_housekeeping docs agents",
         },
     ),
@@ -195,8 +193,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-reuse",
         {
             "choices": ("on", "off"),
-            "help": "staging, and without a mode: off makes the template of hk_database and its"
-            " like anew, and keeps nothing of it for the next run",
+            "help": "staging, and without a mode: off rebuilds the template of hk_database and the"
+            " other fixtures, and keeps nothing of it for the next run",
         },
     ),
 )

@@ -30,76 +30,76 @@ _ONLY_IN = (
     _OnlyIn(
         option="--hk-confirm",
         belongs=lambda rules: rules.changes_production,
-        why="nothing real is changed in this mode, and whoever types the word expects that it is",
+        why="this mode changes nothing real, and the word says that it should",
         fix="leave it out; to promote: --hk-mode=prod --hk-confirm=PROMOTE",
     ),
     _OnlyIn(
         option="--hk-as",
         belongs=lambda rules: rules.plans,
-        why="whoever connects is whom the files run as in this mode",
+        why="in this mode the files run as the role that connects",
     ),
     _OnlyIn(
         option="--hk-segments",
         belongs=lambda rules: rules.changes_production,
-        why="what is acknowledged is that a failure leaves production changed in part",
+        why="it acknowledges that a failure can leave production changed in part",
     ),
     _OnlyIn(
         option="--hk-accept-drift",
         belongs=lambda rules: rules.changes_production,
-        why="what is accepted is the schema of production that is about to be changed",
+        why="it accepts the present schema of a production that is about to be changed",
     ),
     _OnlyIn(
         option="--hk-in-place",
         belongs=lambda rules: rules.rehearses and rules.changes_production,
-        why="it is about the locks that a change of production holds, and this mode changes none",
+        why="it holds the locks of a change of production for longer, and this mode changes none",
     ),
     _OnlyIn(
         option="--hk-baseline",
         belongs=lambda rules: rules.changes_production and not rules.undoes,
-        why="files would be recorded as applied that were never run here",
+        why="it would record files as applied that were never run here",
     ),
     _OnlyIn(
         option="--hk-fleet",
         belongs=lambda rules: rules.rehearses and not rules.undoes,
-        why="a fleet is planned, promoted and watched; all else is done with one database",
+        why="a fleet can only be planned, promoted and verified; other modes take one database",
         fix="leave it out; --hk-target=FLEET/NAME names one of its databases",
     ),
     _OnlyIn(
         option="--hk-shard",
         belongs=lambda rules: rules.rehearses and not rules.undoes,
-        why="it is a share of the databases of a fleet, which is planned, promoted and watched",
+        why="it selects a share of a fleet, which can only be planned, promoted and verified",
         fix="leave it out; it belongs to --hk-fleet",
     ),
     _OnlyIn(
         option="--hk-plan",
         belongs=lambda rules: rules.changes_production and not rules.undoes,
-        why="it names the promotion that is meant, and this mode promotes nothing",
+        why="it binds a promotion to a plan, and this mode promotes nothing",
     ),
     _OnlyIn(
         option="--hk-emergency",
         belongs=lambda rules: rules.changes_production and not rules.undoes,
-        why="it says why a promotion waits for nobody, and this mode promotes nothing",
+        why="it is the reason why a promotion does not wait, and this mode promotes nothing",
     ),
     _OnlyIn(
         option="--hk-staging-url",
         belongs=lambda rules: rules.throwaway,
-        why="the database of this mode is that of PG*_PROD",
+        why="this mode uses the database of PG*_PROD",
     ),
     _OnlyIn(
         option="--hk-twin-server",
         belongs=lambda rules: rules.backs_up,
-        why="there is no production in this mode of which a copy would be made",
+        why="this mode makes no copy of production",
         fix="leave it out; it belongs to the modes of production, and --hk-staging-url to staging",
     ),
     _OnlyIn(
         option="--hk-twin",
         belongs=lambda rules: CLONE in rules.rehearsed,
-        why="the batch of a promotion is tried on that clone, and this mode promotes nothing",
+        why="the batch of a promotion is tried on that clone, and this mode has none",
     ),
     _OnlyIn(
         option="--hk-keep",
         belongs=lambda rules: rules.throwaway,
-        why="there is no staging database that could be left up",
+        why="this mode has no staging database to keep running",
     ),
     _OnlyIn(
         option="--hk-reuse",
@@ -110,18 +110,18 @@ _ONLY_IN = (
     _OnlyIn(
         option="--hk-no-canary",
         belongs=lambda rules: rules.watches,
-        why="it was meant for a watch, and does nothing any more",
+        why="it was meant for verify, and has no effect any more",
     ),
     _OnlyIn(
         option="--hk-write-baseline",
         belongs=lambda rules: rules.throwaway,
-        why="what is let stand is decided on a throwaway database, and committed",
+        why="the baseline is written from a run on a throwaway database, and committed",
         fix="pytest --hk-mode=staging --hk-write-baseline",
     ),
     _OnlyIn(
         option="--hk-mutate",
         belongs=lambda rules: rules.throwaway,
-        why="a slip is planted in a throwaway database and never in a real one",
+        why="mistakes are planted in a throwaway database and never in a real one",
         fix="pytest --hk-mode=staging --hk-mutate",
     ),
 )
@@ -150,8 +150,8 @@ def _refuse_empty(option: Namespace) -> None:
     for name, _ in OPTIONS:
         if name not in _SAY_IT and _value(option, name) == "":
             raise misuse(
-                f"{name}= holds nothing",
-                why="a variable that is not set, say; without it the run would be another one",
+                f"{name}= is empty",
+                why="perhaps a variable is not set; without a value it would be a different run",
                 fix="give it a value, or leave it out",
             )
 
@@ -165,7 +165,7 @@ def _refuse_target_of_rollback(to: str | None, mode: str, rules: ModeRules) -> N
         given = f"--hk-to={to}" if to else "no --hk-to"
         raise misuse(
             f"{given} with --hk-mode={mode}",
-            why="what is undone is named, and nothing else is undone",
+            why="a rollback undoes only what you name, and everything after it",
             fix="pytest --hk-mode=rollback --hk-to=RUN (the id of a promotion; its audit and the"
             " head of its report bear it), or a migration's number; with --collect-only first",
         )

@@ -76,7 +76,7 @@ def refuse_share_of_nothing(option: Namespace) -> None:
     if option.hk_shard is not None:
         raise misuse(
             f"--hk-shard={option.hk_shard} without --hk-fleet",
-            why="it is a share of the databases of a fleet",
+            why="it selects a share of the databases of a fleet",
             fix="leave it out, or name the fleet",
         )
 
@@ -89,8 +89,8 @@ def _bound_to(option: Namespace) -> str:
     if option.hk_in_place:
         raise misuse(
             "--hk-plan with --hk-in-place",
-            why="nothing is rehearsed then, so that nobody knows before the batch runs what it"
-            " makes, and whether that is what was planned",
+            why="without a rehearsal nobody knows, before the batch runs, whether it makes what was"
+            " planned",
             fix="leave one of them out",
         )
     return str(option.hk_plan)
@@ -103,13 +103,13 @@ def _emergency(option: Namespace) -> str:
     if option.hk_emergency is not None and not reason:
         raise misuse(
             "--hk-emergency without a reason",
-            why="it stands in the audit, and somebody has to look through what was done for it",
+            why="the audit records the reason, and somebody has to review what was done",
             fix="--hk-emergency='what is on fire'",
         )
     if reason and option.hk_no_commit:
         raise misuse(
             "--hk-emergency with --hk-no-commit",
-            why="that somebody has to look through it stands in the audit, and in no other place",
+            why="only the committed audit says that the emergency has to be reviewed",
             fix="leave one of them out",
         )
     return reason

@@ -97,7 +97,7 @@ def refuse(config: pytest.Config, target: Target) -> None:
         given = f"--hk-confirm={confirm!r}" if confirm else "no --hk-confirm"
         raise misuse(
             f"{given}: {_called(target)} is changed only on the exact word",
-            why="nobody changes it by accident",
+            why="so that nobody changes it by accident",
             fix=command,
         )
     found = [*_options(config), *(said for _, said in plugins), *_needed(config)]
@@ -105,7 +105,7 @@ def refuse(config: pytest.Config, target: Target) -> None:
         done = "rolled back" if rules.undoes else "promoted"
         raise misuse(
             f"{_called(target)} is not {done} with: {'; '.join(found)}",
-            why="the plan on disk says what is required, all of it and in its order",
+            why="the plan on disk has to run completely and in its order",
             fix=f"run exactly: {command} (an option of addopts is switched off with -o addopts=)",
         )
 
@@ -163,7 +163,7 @@ def refuse_without_mode() -> None:
     """Raises pytest.UsageError for --hk-json where nothing of this plugin runs."""
     raise misuse(
         "--hk-json without --hk-mode",
-        why="there is no run of which it could tell how it ended",
+        why="it prints how a run of a mode ended, and there is none",
         fix="add --hk-mode, or leave it out",
     )
 
@@ -177,8 +177,8 @@ def status_of_end(config: pytest.Config, status: int | None) -> int:
     runs = option.hk_mode and not any(getattr(option, each, 0) for each in _NO_RUN)
     if runs and status == 0 and ENDED not in config.stash:
         raise misuse(
-            f"--hk-mode={option.hk_mode} was given, and the run did not come to its end",
-            why="something has switched it off, and nothing of the plan is known to have run",
+            f"--hk-mode={option.hk_mode} was given, but the run did not finish",
+            why="something switched it off, and nothing of the plan is known to have run",
             fix="look for a conftest.py or a plugin that unregisters housekeeping-run",
         )
     return int(status or 0) or config.stash.get(ENDED, 0)

@@ -343,4 +343,4 @@ def test_a_run_that_a_conftest_takes_away_does_not_end_well(tmp_path: Path) -> N
     run = Project.make(tmp_path, "tenants", files).run()
     assert "1 passed" in run.output, run.output
     assert run.code == 4, run.output
-    assert "the run did not come to its end" in run.output
+    assert "but the run did not finish" in run.output

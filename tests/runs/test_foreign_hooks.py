@@ -130,7 +130,7 @@ def {hook}({arguments}):
     raise RuntimeError("the host is broken")
     {rest}
 """
-PROVED, BEHIND = "Proved in staging.", "Not proved: behind the COMMIT."
+PROVED, BEHIND = "Proved in staging.", "Not proved: a step after COMMIT failed."
 ENDS = {
     "a summary": ("pytest_terminal_summary", "", "tryfirst=True", "", PROVED),
     "a wrapper of the summary": ("pytest_terminal_summary", "", "wrapper=True", "yield", PROVED),

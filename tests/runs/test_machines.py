@@ -60,7 +60,7 @@ def test_a_file_that_fails_is_told_at_its_line_in_every_form(tmp_path: Path) -> 
     assert told["next"] == {
         "command": "pytest --hk-mode=staging",
         "needs_person": False,
-        "steps": ["Repair what is listed here, the first one first, and run again."],
+        "steps": ["Repair what is listed here, from the first one on, and run again."],
     }
     assert f"::error file={PLACE},line=2,col=1,title=step-failed::" in run.output
 

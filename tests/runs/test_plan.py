@@ -263,7 +263,7 @@ def test_a_batch_that_fails_on_the_copy(production: Production) -> None:
     run = plan(production, user="promoter")
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert 'sql/migrations/0005_bad.sql:1:1: table "nothing" does not exist' in run.output
-    assert "Not to be promoted like this" in run.output
+    assert "Cannot be promoted like this" in run.output
     assert re.search(r"^  applied   \d+ files, the last sql/", run.output, re.MULTILINE), run.output
     assert "promote exactly this" not in run.output
     assert production.unchanged
@@ -314,6 +314,6 @@ def test_its_steps_can_be_listed_and_a_part_of_it_looked_at(production: Producti
     assert listed.audit_path is None
     part = plan(production, "-k", "rls-not-forced", user="promoter")
     assert (part.code, part.outcome) == (0, "rolled_back"), part.output
-    assert "Looked at in part" in part.output
+    assert "Planned in part" in part.output
     assert "promote exactly this" not in part.output
     assert production.unchanged

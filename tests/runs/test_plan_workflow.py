@@ -183,7 +183,7 @@ def test_one_comment_is_posted_superseded_and_brought_up_to_date(
     (comment,) = github.comments
     assert github.changes == ["POST", "PATCH", "PATCH"]
     for said in (
-        f"<!-- pytest-housekeeping: plan of {second} -->\n\n## ❌ Not to be promoted like this\n",
+        f"<!-- pytest-housekeeping: plan of {second} -->\n\n## ❌ Cannot be promoted like this\n",
         "`sql/migrations/9999_broken.sql::rehearse`\n\n```text\nsql/migrations/9999_broken.sql:1:",
     ):
         assert said in comment

@@ -288,7 +288,7 @@ def test_a_night_that_finds_something_opens_an_issue(
     listed, labelled, asked = loud.asked
     assert (listed[:2], labelled[:2]) == (["issue", "list"], ["label", "create"])
     assert asked[:3] == ["issue", "create", "--title"]
-    assert asked[3].startswith("Production breaks a promise")
+    assert asked[3].startswith("Production failed a check")
     (body,) = loud.bodies
     assert body.startswith(loud.run.summary)
     assert body.endswith("/somebody/somewhere/actions/runs/101\n")

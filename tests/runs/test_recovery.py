@@ -98,12 +98,12 @@ def test_what_was_not_proved_is_in_and_goes_back(production: Production) -> None
     production.change({**ROLLBACKS, "checks/test_forced.py": FORCED}, proved=True)
     run = production.promote()
     assert (run.code, run.outcome) == (1, "promoted_unproved"), run.output
-    assert "Committed, and not proved behind COMMIT" in run.output
+    assert "Committed, but not proved after COMMIT" in run.output
     merge_audit(production.root)
     assert schema_of(production) != before
     reports = {path.suffix: path for path in (production.root / "ops/incidents").iterdir()}
     assert set(reports) == {".md", ".sql"}
-    assert "Committed, and not proved" in reports[".md"].read_text(encoding="utf-8")
+    assert "Committed, but not proved" in reports[".md"].read_text(encoding="utf-8")
     # What its rollback files do is no part of the proposal; of this view there is none.
     proposal = reports[".sql"].read_text(encoding="utf-8")
     assert "Each migration has its rollback file" in proposal

@@ -210,7 +210,7 @@ def test_what_names_nothing_to_undo(done: Done) -> None:
 
 def test_a_mode_that_undoes_nothing_takes_no_name(done: Done) -> None:
     run = done.production.promote(f"--hk-to={done.run}")
-    refused(done, run, "with --hk-mode=prod", "what is undone is named", code=4)
+    refused(done, run, "with --hk-mode=prod", "a rollback undoes only what you name", code=4)
     process = done.production.start(mode="rollback", confirm="ROLLBACK")
     refused(done, done.production.project.finish(process), "no --hk-to", code=4)
 

@@ -71,7 +71,7 @@ def test_a_result_that_does_not_restore_is_not_proved(tmp_path: Path) -> None:
         "verify::restore"
     ]
     assert "did not restore: index shop.item_norm: " in run.message("verify::restore")
-    assert "Not proved: behind the COMMIT" in run.output
+    assert "Not proved: a step after COMMIT failed" in run.output
     assert "Proved in staging" not in run.output
 
 

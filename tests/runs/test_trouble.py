@@ -123,7 +123,7 @@ def test_ctrl_c_behind_commit_does_not_hide_what_stands_there(
     trouble = f"SIGINT:{writes.number('committed')}"
     run = met(production, trouble, HK_TEST_MEANWHILE=meanwhile)
     assert (run.code, run.outcome) == (2, "promoted_unproved"), run.output
-    assert "Committed, and not proved behind COMMIT" in run.output
+    assert "Committed, but not proved after COMMIT" in run.output
     assert run.steps["promote"] == "passed"
     assert "added column desk.ticket.meanwhile" in run.message("after::schema")
 
@@ -133,7 +133,7 @@ def test_ctrl_c_in_a_test_that_has_committed_by_force(production: Production) ->
     production.change({"pyproject.toml": settings, "checks/test_a.py": _FORCE})
     run = production.promote()
     assert (run.code, run.outcome) == (2, "promoted_unproved"), run.output
-    assert "Committed, and not proved behind COMMIT" in run.output
+    assert "Committed, but not proved after COMMIT" in run.output
     assert "The run was interrupted." in run.output
     assert "Traceback" not in run.output
     assert list(production.root.glob("ops/audit/*.journal.jsonl")) == []

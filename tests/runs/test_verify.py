@@ -34,7 +34,7 @@ def test_a_sound_production_is_verified_and_left_alone(watched: Production) -> N
     assert (told["mode"], told["outcome"], told["exit_code"]) == ("verify", run.outcome, 0)
     assert told["target"]["database"] == run.audit["target"]["database"]
     assert not [each for each in told["findings"] if each["level"] == "error"]
-    assert "Production keeps every promise that was checked" in run.output
+    assert "Every check of production passed" in run.output
     assert watched.unchanged
     assert set(run.steps.values()) == {"passed"}
     assert "checks/rls.toml::identity-isolated" in run.steps
@@ -137,7 +137,7 @@ def test_what_was_changed_by_hand_turns_it_red(watched: Production) -> None:
     for _, failed, said in BY_HAND:
         assert run.steps[failed] == "failed", run.output
         assert said in run.output
-    assert "Production breaks a promise" in run.output
+    assert "Production failed a check" in run.output
     assert before.differences(after) == []
 
 

@@ -43,22 +43,22 @@ def fleet_text(record: FleetRecord) -> OutcomeText:
     again = f"pytest --hk-mode={record.mode} --hk-fleet={record.fleet}"
     if record.mode is Mode.VERIFY:
         if record.complete:
-            meaning = "Each of them keeps every promise that was checked. Nothing was changed."
+            meaning = "Every check of every database passed. Nothing was changed."
             return _text("good", f"Verified: {plural(live, 'database')}", meaning)
         wrong = live - counts.get(PASSED, 0)
-        others = "The others keep every promise that was checked." * (wrong < live)
-        meaning = f"{others or 'Of none is shown that it keeps its promises.'} Nothing was changed."
+        others = "Every check of the others passed." * (wrong < live)
+        meaning = f"{others or 'No database passed every check.'} Nothing was changed."
         head = f"{wrong:,} of {plural(live, 'database')} not verified"
-        one = f"Look at each by itself: pytest --hk-mode=verify --hk-target={record.fleet}/NAME"
+        one = f"Run each by itself: pytest --hk-mode=verify --hk-target={record.fleet}/NAME"
         return _text("bad", head, meaning, one)
     if record.mode is Mode.PLAN:
         if not record.complete:
-            meaning = "What stands in the way is named here. Nothing was changed."
+            meaning = "What prevented it is listed here. Nothing was changed."
             return _text("bad", "Not planned as a whole", meaning, f"Repair it, then: {again}")
         if not any(group.pending for group in record.groups):
             return _text("good", "Nothing pending", "Every database has every file.")
         meaning = "The batch ran on a copy of one database of each group, and the rows of every"
-        meaning += " database were asked. Nothing was changed."
+        meaning += " database were checked. Nothing was changed."
         then = f"Promote: pytest --hk-mode=prod --hk-fleet={record.fleet} --hk-confirm=…"
         return _text("good", f"Planned: {plural(live, 'database')}", meaning, then)
     return _promoted(record, live, f"{again} --hk-confirm=…")
@@ -66,7 +66,7 @@ def fleet_text(record: FleetRecord) -> OutcomeText:
 
 def _promoted(record: FleetRecord, live: int, again: str) -> OutcomeText:
     done = record.counts.get(PASSED, 0)
-    meaning = "Each database is as its own transaction has left it; none is half changed."
+    meaning = "Each database has its own transaction; none is half changed."
     if record.complete and not done:
         return _text("good", "Nothing to promote", "Every database has every file already.")
     if record.complete:
@@ -76,10 +76,10 @@ def _promoted(record: FleetRecord, live: int, again: str) -> OutcomeText:
     head = f"{lacking:,} of {plural(live, 'database')} not promoted"
     if unknown := untold(record):
         head = f"{lacking:,} of {plural(live, 'database')} not known to be promoted"
-        meaning += f" Of {named(unknown, 8)} a run was begun and left no record: what it has done"
-        meaning += " stands in the history of its database, and the next run goes by that."
+        meaning += f" The run of {named(unknown, 8)} began and left no record: the history of the"
+        meaning += " database says what it did, and the next run goes by that."
     tone = "bad" if record.counts.get(FAILED) or not done else "unsure"
-    return _text(tone, head, meaning, f"Repair what failed; it goes on with the rest: {again}")
+    return _text(tone, head, meaning, f"Repair what failed, then continue with the rest: {again}")
 
 
 def _text(tone: str, headline: str, meaning: str, *steps: str) -> OutcomeText:
@@ -102,7 +102,7 @@ def fleet_facts(record: FleetRecord) -> list[Fact]:
     facts = (
         Fact(name="fleet", value=record.fleet, more=f"share {record.shard}" * bool(record.shard)),
         Fact(name="databases", value=told),
-        Fact(name="asked by", value=record.actor),
+        Fact(name="run by", value=record.actor),
         Fact(name="commit", value=record.commit or "no commit"),
         Fact(name="workflow", value=record.ci_url, url=web_address(record.ci_url)),
         Fact(name="run", value=record.id, more=f"{record.mode}, {started}, {duration(took)}"),

@@ -128,7 +128,7 @@ def _facts(audit: Audit) -> Iterator[Fact]:
         yield Fact(name="target", value=place, more=server)
     else:
         yield Fact(name="target", value="no connection was made")
-    yield Fact(name="asked by", value=run.actor)
+    yield Fact(name="run by", value=run.actor)
     yield Fact(name="approved by", value=approval_text(audit.bound))
     yield Fact(name="planned", value=_planned(audit))
     yield Fact(name="emergency", value=run.emergency)

@@ -35,7 +35,7 @@ _FILES = 3
 _WIDE = 9
 # The run and its time stand in the names of the files of evidence.
 _SHOWN = {
-    *("target", "asked by", "approved by", "planned", "emergency", "rolls back"),
+    *("target", "run by", "approved by", "planned", "emergency", "rolls back"),
     *("commit", "request", "workflow", "held", "known"),
 }
 _RUNNING = f"{REHEARSE}::{RUNNING}"

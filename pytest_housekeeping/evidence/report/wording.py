@@ -98,25 +98,25 @@ def _unsure(headline: str, meaning: str, *next_steps: str) -> OutcomeText:
     return OutcomeText(tone="unsure", headline=headline, meaning=meaning, next_steps=next_steps)
 
 
-_REPAIR = "Repair what is listed here, the first one first, and run again."
+_REPAIR = "Repair what is listed here, from the first one on, and run again."
 _UNCOMMITTED = "Commit the files to git and run again: this audit attests no commit."
 _MERGE = "Merge the audit, so that the next run builds on it."
 _NOTHING_TO_MERGE = (
-    "There is nothing to merge, unless this run has written an incident report: complete that one"
-    " and merge it."
+    "There is nothing to merge, unless this run wrote an incident report: complete the report and"
+    " merge it."
 )
 _REVIEW = (
-    "Let somebody look through what this emergency has done, and say what was found:"
-    " python -m pytest_housekeeping review {run} '…'. Until then the audit and verify fail."
+    "Review what this emergency did, and record the result:"
+    " python -m pytest_housekeeping review {run} '…'. Until then audit and verify fail."
 )
 _CHECKED_ONLY = _unsure(
     "Checked, not promoted",
-    "What ran has passed; not everything that is required ran, so all of it was rolled back.",
+    "Everything that ran has passed, but not every required step ran, so it was rolled back.",
 )
 _BEHIND_COMMIT = _bad(
-    "Not proved: behind the COMMIT",
-    "The batch was committed on the throwaway database, and a step that needs it committed did not"
-    " pass. Production was not touched, and will refuse this plan.",
+    "Not proved: a step after COMMIT failed",
+    "The batch was committed on the throwaway database, but a step after that did not pass."
+    " Production was not touched, and will refuse this plan.",
     _REPAIR,
 )
 _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
@@ -127,19 +127,20 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
     ),
     RunOutcome.PROMOTED_IN_PART: _unsure(
         "Promoted in part",
-        "Some segments of the batch are committed, each of them whole. Of the rest nothing is in.",
-        "Repair what is listed here, merge the audit, and prove what is left in staging:"
+        "Some segments of the batch are committed, each of them whole. Nothing of the others is.",
+        "Repair what is listed here, merge the audit, and prove the rest in staging:"
         " pytest --hk-mode=staging",
-        "Then run again: it goes on with the first segment that is missing.",
-        "Or undo what is in: pytest --hk-mode=rollback{target} --hk-confirm=ROLLBACK --hk-to={run}",
+        "Then run again: it continues with the first segment that is not committed yet.",
+        "Or undo what is committed:"
+        " pytest --hk-mode=rollback{target} --hk-confirm=ROLLBACK --hk-to={run}",
     ),
     RunOutcome.PROMOTED_UNPROVED: _unsure(
-        "Committed, and not proved behind COMMIT",
-        "The batch is in the database, and what stands there is not what the checks have seen, or"
-        " could not be read again to compare it: the failed step says which.",
-        "First look at everything: pytest --hk-mode=verify{target}",
-        "Where something differs and the batch itself did it, repair it by a new migration or go"
-        " back: the incident report has a proposal for the way, if the schema could be read again.",
+        "Committed, but not proved after COMMIT",
+        "The batch is in the database. Its schema differs from the one that was checked, or could"
+        " not be read again: the failed step says which.",
+        "First run every check: pytest --hk-mode=verify{target}",
+        "If the batch caused a difference, repair it with a new migration or go back: if the schema"
+        " could be read again, the incident report has a proposal for the way back.",
     ),
     RunOutcome.NOTHING_TO_PROMOTE: _good(
         "Nothing to promote", "Everything is applied already, and every check passed."
@@ -158,9 +159,9 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
     ),
     RunOutcome.UNKNOWN: _unsure(
         "Unknown: ask the database",
-        "COMMIT was sent, or may have been, and no answer arrived. All of it is in, or nothing is.",
-        "Run again as soon as the server answers: it is asked what has become of that COMMIT.",
-        "What is applied is found in the history and not repeated.",
+        "COMMIT was sent, or may have been, and no answer arrived. All of it is in, or none of it.",
+        "Run again as soon as the server answers: the run asks it whether that COMMIT succeeded.",
+        "Nothing is applied twice: the history says what is in.",
     ),
 }
 _STAGING: dict[RunOutcome, OutcomeText] = {
@@ -187,10 +188,10 @@ _STAGING: dict[RunOutcome, OutcomeText] = {
         _REPAIR,
     ),
     RunOutcome.PROMOTED_UNPROVED: _bad(
-        "Not proved: around COMMIT",
-        "On the throwaway database the schema behind COMMIT was another than the one that was"
-        " proved or could not be read again, or a check committed by force. Production was not"
-        " touched, and will refuse this plan.",
+        "Not proved: the COMMIT went wrong",
+        "On the throwaway database the schema after COMMIT differed from the proved one or could"
+        " not be read again, or a check forced a COMMIT. Production was not touched, and will"
+        " refuse this plan.",
         _REPAIR,
     ),
     RunOutcome.UNKNOWN: _bad(
@@ -212,11 +213,11 @@ _PLAN: dict[RunOutcome, OutcomeText] = {
         " was changed.",
     ),
     RunOutcome.ROLLED_BACK: _unsure(
-        "Looked at in part",
+        "Planned in part",
         "Only a selection of the plan was run, on a copy of production. Nothing was changed.",
     ),
     RunOutcome.REFUSED: _bad(
-        "Not to be promoted like this",
+        "Cannot be promoted like this",
         "The batch could not be rehearsed on a copy of production, or a check did not pass there."
         " Nothing was changed.",
         _REPAIR,
@@ -225,35 +226,37 @@ _PLAN: dict[RunOutcome, OutcomeText] = {
 _VERIFY: dict[RunOutcome, OutcomeText] = {
     RunOutcome.NOTHING_TO_PROMOTE: _good(
         "Verified",
-        "Production keeps every promise that was checked. Nothing was changed.",
+        "Every check of production passed. Nothing was changed.",
     ),
     RunOutcome.ROLLED_BACK: _bad(
-        "Production breaks a promise",
-        "At least one check did not pass. Nothing was changed by checking.",
+        "Production failed a check",
+        "At least one check of production did not pass. Nothing was changed.",
         _REPAIR,
     ),
 }
 _ROLLBACK: dict[RunOutcome, OutcomeText] = {
     RunOutcome.PROMOTED: _good(
         "Rolled back",
-        "The rollback files ran in one transaction, the schema was shown to be the one of before"
-        " the promotion, and it was committed.",
+        "The rollback files ran in one transaction, the schema was shown to be what it was before"
+        " the promotion, and the transaction was committed.",
         "Merge the audit and complete the incident report.",
     ),
     RunOutcome.PROMOTED_IN_PART: _bad(
         "Rolled back in part",
-        "Some segments of the promotion are rolled back, the others are still in place. None is"
-        " half rolled back.",
+        "Some segments of the promotion are rolled back, the others are still in place. No segment"
+        " is half rolled back.",
         _REPAIR,
-        "The same command goes on with what is still in place.",
+        "The same command continues with what is still in place.",
     ),
     RunOutcome.PROMOTED_UNPROVED: _unsure(
-        "Rolled back, and not proved behind COMMIT",
-        "The rollback is in the database, and behind COMMIT the schema is not the one that was"
-        " compared with the backup, or could not be read again: the failed step says which.",
-        "First look at everything: pytest --hk-mode=verify{target}",
+        "Rolled back, but not proved after COMMIT",
+        "The rollback is in the database. Its schema differs from the one that was compared with"
+        " the backup, or could not be read again: the failed step says which.",
+        "First run every check: pytest --hk-mode=verify{target}",
     ),
-    RunOutcome.NOTHING_TO_PROMOTE: _good("Nothing to roll back", "It had changed nothing."),
+    RunOutcome.NOTHING_TO_PROMOTE: _good(
+        "Nothing to roll back", "The promotion had changed nothing."
+    ),
     RunOutcome.ROLLED_BACK: _bad(
         "Not rolled back",
         "A required step did not pass, so nothing was committed. The promotion is still in place.",

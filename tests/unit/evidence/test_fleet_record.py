@@ -104,7 +104,7 @@ def test_a_run_without_a_record_is_not_told_as_one_that_promoted_nothing() -> No
     text = fleet_text(made)
     assert outcome_of_fleet(made) == RunOutcome.UNKNOWN
     assert text.headline == "1 of 2 databases not known to be promoted"
-    assert "Of t2 a run was begun and left no record" in text.meaning
+    assert "The run of t2 began and left no record" in text.meaning
 
 
 def test_what_is_wrong_is_told_by_name_in_every_form(
@@ -157,7 +157,7 @@ def test_what_is_wrong_is_told_by_name_in_every_form(
 def test_a_watch_says_of_the_others_what_was_shown() -> None:
     some = record(member("t1"), member("t2", "failed"), mode=Mode.VERIFY)
     assert fleet_text(some).headline == "1 of 2 databases not verified"
-    assert "The others keep" in fleet_text(some).meaning
+    assert "Every check of the others passed" in fleet_text(some).meaning
     none = record(member("t1", "failed"), mode=Mode.VERIFY)
     assert "others" not in fleet_text(none).meaning
 

@@ -184,7 +184,7 @@ def test_what_cannot_be_promoted_has_no_command() -> None:
         planned_step(), outcome=Outcome.FAILED, message="no\nDETAIL: x", findings=(RLS,)
     )
     text = plan_comment(sample(RunOutcome.REFUSED, Mode.PLAN, (failed,)), OLD, private=True)
-    assert "## ❌ Not to be promoted like this" in text
+    assert "## ❌ Cannot be promoted like this" in text
     assert "### 1 step failed\n\n`rehearse::result`\n\n```text\nno\nDETAIL: x\n```" in text
     assert f"- error: `{RLS.rule}`, `{RLS.object}`, `{RLS.detail}`; fix: `{RLS.fix}`" in text
     assert "--hk-plan" not in text

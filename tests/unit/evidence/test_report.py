@@ -141,7 +141,7 @@ def test_only_what_is_well_looks_well(mode: Mode) -> None:
 
 def test_verify_is_judged_by_its_failures() -> None:
     assert html.title(sample(RunOutcome.ROLLED_BACK, Mode.VERIFY)).startswith("Verified")
-    assert html.title(failed_sample(Mode.VERIFY)).startswith("Production breaks a promise")
+    assert html.title(failed_sample(Mode.VERIFY)).startswith("Production failed a check")
 
 
 def test_staging_never_sounds_as_if_production_had_changed() -> None:

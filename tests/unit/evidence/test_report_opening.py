@@ -47,7 +47,7 @@ def linked() -> Audit:
 def test_every_report_opens_with_who_and_what_and_leads_on() -> None:
     audit = linked()
     names = [each.name for each in opening(audit)]
-    assert names == ["target", "asked by", "commit", "request", "workflow", "run", "held"]
+    assert names == ["target", "run by", "commit", "request", "workflow", "run", "held"]
     page, summary = summary_html(audit), step_summary(audit)
     for place in (f"{URL}/commit/{'c' * 40}", f"{URL}/pull/7", "https://ci.example.org/runs/1"):
         assert f'href="{place}"' in page

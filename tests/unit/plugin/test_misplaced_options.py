@@ -80,5 +80,5 @@ TEXTS = [name for name, each in OPTIONS if "metavar" in each and each.get("type"
 @pytest.mark.parametrize("mode", Mode)
 def test_an_option_that_holds_nothing_is_refused(mode: Mode, option: str) -> None:
     """A variable that is not set would promote elsewhere, or accept whatever is there."""
-    with pytest.raises(pytest.UsageError, match=f"{option}= holds nothing"):
+    with pytest.raises(pytest.UsageError, match=f"{option}= is empty"):
         refuse_misplaced(command_line(mode, f"{option}="))
