@@ -115,8 +115,8 @@ _CHECKED_ONLY = _unsure(
 )
 _BEHIND_COMMIT = _bad(
     "Not proved: a step after COMMIT failed",
-    "The batch was committed on the throwaway database, but a step after that did not pass."
-    " Production was not touched, and will refuse this plan.",
+    "The batch itself was committed on the throwaway database. Production was not touched, and will"
+    " refuse this plan.",
     _REPAIR,
 )
 _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
