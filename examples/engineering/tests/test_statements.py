@@ -16,7 +16,7 @@ DATA_TEAM = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
 
 
 def statements() -> list[CodeReference]:
-    found = extract(ROOT, ["examples/engineering/src/**"]).found
+    found = extract(ROOT, ["examples/engineering/src/**"], cache_folder=None).found
     texts = {each.text: each for each in found if isinstance(each, CodeReference) and each.text}
     return [each for each in texts.values() if each.kind is ReferenceKind.STATEMENT]
 
