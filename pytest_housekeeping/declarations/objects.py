@@ -114,11 +114,11 @@ def _of_key(key: str, value: Any, problems: Problems) -> Iterator[DeclaredObject
         return
     spell = _function if kind is ObjectKind.FUNCTION else partial(_dotted, parts=parts)
     for name in value:
-        spelt = spell(name)
-        if spelt is None:
+        stored = spell(name)
+        if stored is None:
             problems.add(f"{key}: {name!r} is no name of this kind, write it like {example!r}")
         else:
-            yield DeclaredObject(kind=kind, name=spelt)
+            yield DeclaredObject(kind=kind, name=stored)
 
 
 def _tables(value: Any, problems: Problems) -> Iterator[DeclaredObject]:
@@ -126,8 +126,8 @@ def _tables(value: Any, problems: Problems) -> Iterator[DeclaredObject]:
         problems.add('tables: a table was expected: "venture.orders" = { id = "bigint" }')
         return
     for name, columns in value.items():
-        spelt = _dotted(name, parts=2)
-        if spelt is None:
+        stored = _dotted(name, parts=2)
+        if stored is None:
             problems.add(
                 f'tables: {name!r} is no name of a table, write it in quotes: "venture.orders"'
             )
@@ -139,12 +139,12 @@ def _tables(value: Any, problems: Problems) -> Iterator[DeclaredObject]:
         for column in wrong:
             problems.add(f"tables: {name}: the type of {column!r} is no text")
         if not wrong:
-            spelt_columns = [(_column(c), t.strip()) for c, t in columns.items()]
-            names = [column for column, _ in spelt_columns]
+            stored_columns = [(_column(c), t.strip()) for c, t in columns.items()]
+            names = [column for column, _ in stored_columns]
             twice = sorted({column for column in names if names.count(column) > 1})
             for column in twice:
                 problems.add(f"tables: {name}: column {column} is declared twice")
-            yield DeclaredObject(kind=ObjectKind.TABLE, name=spelt, columns=tuple(spelt_columns))
+            yield DeclaredObject(kind=ObjectKind.TABLE, name=stored, columns=tuple(stored_columns))
 
 
 def _dotted(name: str, *, parts: int) -> str | None:

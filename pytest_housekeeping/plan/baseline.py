@@ -22,10 +22,15 @@ class Baseline:
     lacks: Callable[[SqlFile], bool] = lambda _: False
 
 
-def of_baseline(pending: Sequence[SqlFile], baseline: Baseline, *, goes_on: bool) -> list[SqlFile]:
-    """The migrations up to a version, or those that the tool's own history has. Where a history of
-    ours ``goes_on``, views and policies are not what was made by hand: they stay pending, as do
-    those that production lacks. Raises MisuseError where that is nothing."""
+def baseline_files(
+    pending: Sequence[SqlFile], baseline: Baseline, *, goes_on: bool
+) -> list[SqlFile]:
+    """The pending files that the baseline records: the migrations up to its version, or those that
+    the tool's own history has; and the view and policy files, unless production lacks what they
+    make, or a history of ours ``goes_on``, whose view and policy files stay pending.
+
+    Raises MisuseError where there is nothing to record.
+    """
     last = max(
         (
             place

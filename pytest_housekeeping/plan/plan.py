@@ -11,7 +11,7 @@ from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.model import CodeFile, Kind, Mode, Phase, Step
-from pytest_housekeeping.plan.baseline import Baseline, of_baseline
+from pytest_housekeeping.plan.baseline import Baseline, baseline_files
 from pytest_housekeeping.plan.check_steps import running_steps, verify_steps
 from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.modes import rules_of
@@ -248,7 +248,7 @@ def _segments(
 ) -> tuple[Segment, ...]:
     if baseline is not None:
         # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
-        recorded = of_baseline(pending, baseline, goes_on=bool(past))
+        recorded = baseline_files(pending, baseline, goes_on=bool(past))
         return (Segment(number=1, files=tuple(recorded)),)
     # A mode that watches applies nothing.
     waiting = [] if rules_of(mode).watches else pending

@@ -15,7 +15,7 @@ from pytest_housekeeping.model import Mode, Step
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.promotion.repository.applied import promoted
+from pytest_housekeeping.promotion.repository.applied import promoted_file
 from pytest_housekeeping.promotion.repository.attestation import Attestation, attested
 from pytest_housekeeping.promotion.repository.target_pin import Pin, read_pin
 from pytest_housekeeping.promotion.run_facts import new_run
@@ -118,7 +118,7 @@ class RunContext:
 
     def applied(self, applied: AppliedFile) -> Reading:
         """A file as it was promoted. Raises ProofFailed where no copy is left."""
-        return promoted(self.config, self.plan.sources, self.repository, applied)
+        return promoted_file(self.config, self.plan.sources, self.repository, applied)
 
 
 def new_context(

@@ -32,9 +32,9 @@ from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.step_results import (
     applied_result,
-    judged,
-    lacking,
-    without_pass,
+    check_result,
+    refused_commit,
+    steps_without_pass,
 )
 from pytest_housekeeping.promotion.transaction.batch import Batch
 from pytest_housekeeping.promotion.transaction.commit import Commits
@@ -143,7 +143,7 @@ class Promotion:
             return RunOutcome.UNKNOWN
         if self.commits.unproved or self.batch.escaped:
             return RunOutcome.PROMOTED_UNPROVED
-        if not self.run.context.rules.promotes and not lacking(plan.steps, self.results):
+        if not self.run.context.rules.promotes and not steps_without_pass(plan.steps, self.results):
             planned = self.run.context.rules.plans and plan.unapplied
             return RunOutcome.PLANNED if planned else RunOutcome.NOTHING_TO_PROMOTE
         if len(promoted) == len(plan.segments):
@@ -156,7 +156,7 @@ class Promotion:
 
     @property
     def _looked(self) -> bool:
-        """Whether any check has been judged, on whatever database."""
+        """Whether any check has been check_result, on whatever database."""
         return any(
             result.step.phase in (Phase.REHEARSE, Phase.VERIFY)
             and result.outcome is not Outcome.SKIPPED
@@ -171,15 +171,15 @@ class Promotion:
             if step.kind is not Kind.PROMOTE
             and (step.segment <= promote.segment or step.phase is Phase.REHEARSE)
         )
-        return lacking(required, self.results)
+        return steps_without_pass(required, self.results)
 
     # -- one method a kind of step ---------------------------------------------------------
 
     def _precheck(self, step: Step) -> StepResult:
-        return judged(step, *self.run.prechecks[step.name]())
+        return check_result(step, *self.run.prechecks[step.name]())
 
     def _backup(self, step: Step) -> StepResult:
-        return judged(step, *self.run.backup[step.name]())
+        return check_result(step, *self.run.backup[step.name]())
 
     def _lint(self, step: Step) -> StepResult:
         plan = self.run.context.plan
@@ -189,7 +189,7 @@ class Promotion:
 
         paths, files = plan.styled(step.name), plan.sources
         verdict = style_verdict(self.run.linting, files.root, paths, quiet=quiet, lines=files.lines)
-        return judged(step, *verdict)
+        return check_result(step, *verdict)
 
     def _apply(self, step: Step) -> StepResult:
         try:
@@ -202,7 +202,7 @@ class Promotion:
         (place := self._place(step)).seal(step.segment)
         verdict = self.run.checks.judge(step, place.judging(step.segment))
         telling = step.name == MUTANTS or verdict.unit == EXEMPTIONS
-        return judged(step, verdict, "; ".join(verdict.evidence) if telling else "")
+        return check_result(step, verdict, "; ".join(verdict.evidence) if telling else "")
 
     def _place(self, step: Step) -> Batch | Rehearsal:
         """Where a step is judged: on the copy, or in the transaction that will be committed."""
@@ -213,11 +213,11 @@ class Promotion:
         run = self.run
         if not step.path:
             if step.name != RESULT:
-                return judged(step, *run.rehearsed[step.name]())
+                return check_result(step, *run.rehearsed[step.name]())
             from pytest_housekeeping.promotion.rehearsal.result import rehearsed_result
 
             judgement = rehearsed_result(run.context, self.rehearsal, run.checks, step.segment)
-            return judged(step, *judgement)
+            return check_result(step, *judgement)
         try:
             applied = self.rehearsal.apply(step)
         except SqlFailed as error:
@@ -230,7 +230,7 @@ class Promotion:
             return self._apply(step)
         with self._place(step).sealed(step.segment) as transaction:
             verdict = self.run.target.judge_file(transaction, step)
-        return judged(step, verdict, "; ".join(verdict.evidence))
+        return check_result(step, verdict, "; ".join(verdict.evidence))
 
     def _promote(self, step: Step) -> StepResult:
         if self.refusal is not None:
@@ -238,13 +238,13 @@ class Promotion:
             raise self.refusal
         if missing := self.unproved(step):
             self.roll_back()
-            raise without_pass(missing)
+            raise refused_commit(missing)
         self.commits.refuse_long_locks()
         self.batch.seal(step.segment)
         unjudged = self._unjudged()
         if any(each.level is Level.ERROR for each in unjudged):
             self.roll_back()
-            return judged(step, Verdict(examined=1, findings=unjudged), "not committed")
+            return check_result(step, Verdict(examined=1, findings=unjudged), "not committed")
         keeps = not self.run.context.rules.throwaway
         files = sum(1 for file, _ in self.batch.applied if keeps or file.kind is not Kind.SEED)
         committed = f"committed {files} files" if files else "nothing pending; nothing to commit"
@@ -258,7 +258,7 @@ class Promotion:
             examined=sum(1 for s in self.run.context.plan.steps if s.segment <= step.segment),
             findings=unjudged if self.run.context.is_last(step.segment) else (),
         )
-        return judged(step, proved, "; ".join((committed, *put_back)))
+        return check_result(step, proved, "; ".join((committed, *put_back)))
 
     def _unjudged(self) -> tuple[Finding, ...]:
         """What no contract judges; where the plan is rehearsed, its last step has told it."""
@@ -269,13 +269,13 @@ class Promotion:
     def _record_commit(self, step: Step) -> None:
         """An interrupted item makes no report: that the batch is in is on record before."""
         self.run.checks.schema_changed()
-        self.record(judged(step, Verdict(examined=1, unit="COMMIT"), "COMMIT was answered"))
+        self.record(check_result(step, Verdict(examined=1, unit="COMMIT"), "COMMIT was answered"))
 
     def _after(self, step: Step) -> StepResult:
         """Behind a COMMIT; the schema was read again before anything else."""
         if step.name == SCHEMA:
             return self.commits.seen_behind(step)
-        return judged(step, *self.run.after[step.name]())
+        return check_result(step, *self.run.after[step.name]())
 
 
 _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {

@@ -1,4 +1,4 @@
-"""What a step that has run says of itself: a file that was applied, a check that was judged."""
+"""The results of steps, from what a file did or what a check found; and which have no pass."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def applied_result(step: Step, applied: Applied, attempts: Sequence[str] = ()) -
     )
 
 
-def lacking(steps: Iterable[Step], results: Mapping[str, StepResult]) -> list[str]:
-    """The steps without a recorded pass, and how each stands."""
+def steps_without_pass(steps: Iterable[Step], results: Mapping[str, StepResult]) -> list[str]:
+    """The ids of those without a recorded pass, each with how it ended."""
     missing = []
     for step in steps:
         result = results.get(step.id)
@@ -36,7 +36,7 @@ def lacking(steps: Iterable[Step], results: Mapping[str, StepResult]) -> list[st
     return missing
 
 
-def without_pass(missing: Sequence[str]) -> ProofFailed:
+def refused_commit(missing: Sequence[str]) -> ProofFailed:
     """Why a segment is not committed: these required steps have no recorded pass."""
     return ProofFailed(
         f"{len(missing)} required steps have no recorded pass:{listed(missing, 20)}",
@@ -45,7 +45,7 @@ def without_pass(missing: Sequence[str]) -> ProofFailed:
     )
 
 
-def judged(step: Step, verdict: Verdict, message: str) -> StepResult:
+def check_result(step: Step, verdict: Verdict, message: str) -> StepResult:
     """The result of a verification; one that examined nothing is a failure with that reason."""
     said = message or f"{verdict.examined} {verdict.unit} examined"
     if not verdict.examined:

@@ -21,7 +21,7 @@ from pytest_housekeeping.evidence.report.batch import (
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.clone import clone_lines
 from pytest_housekeeping.evidence.report.display import duration, plural
-from pytest_housekeeping.evidence.report.found import found
+from pytest_housekeeping.evidence.report.findings_view import findings_view
 from pytest_housekeeping.evidence.report.markdown import Section, block, cell, code, fitted, size
 from pytest_housekeeping.evidence.report.opening import (
     AppliedFile,
@@ -72,7 +72,7 @@ def step_summary(audit: Audit, beside: Beside = NOTHING_BESIDE) -> str:
 
 def _sections(audit: Audit, beside: Beside) -> Iterator[Section]:
     """What changed, then what was found; of the lists, as much as there is room for."""
-    failed, known = tally.failures(audit), found(audit)
+    failed, known = tally.failures(audit), findings_view(audit)
     yield Section(
         title=f"{plural(len(failed), 'step')} failed",
         entries=tuple(

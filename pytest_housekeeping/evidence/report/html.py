@@ -14,7 +14,7 @@ from pytest_housekeeping.evidence.report.batch import batch_view
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.clone import clone_summary, growth_told
 from pytest_housekeeping.evidence.report.display import shortened, visible
-from pytest_housekeeping.evidence.report.found import counts_told, found
+from pytest_housekeeping.evidence.report.findings_view import counts_told, findings_view
 from pytest_housekeeping.evidence.report.html_steps import step_tables
 from pytest_housekeeping.evidence.report.opening import (
     applied_files,
@@ -148,7 +148,7 @@ def _of_the_batch(audit: Audit, beside: Beside) -> dict[str, Any]:
 
 
 def _of_the_findings(audit: Audit, beside: Beside) -> dict[str, Any]:
-    known = found(audit)
+    known = findings_view(audit)
     named = rules_of(audit)
     return {
         "findings": len(audit.findings),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.report import display
-from pytest_housekeeping.evidence.report.found import age
+from pytest_housekeeping.evidence.report.findings_view import age
 from pytest_housekeeping.evidence.report.wording import outcome_word
 from pytest_housekeeping.evidence.run_facts import stem
 

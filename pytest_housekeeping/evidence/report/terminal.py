@@ -15,7 +15,7 @@ from pytest_housekeeping.evidence.report.display import (
     shortened,
     visible,
 )
-from pytest_housekeeping.evidence.report.found import counts_told, found, oldest
+from pytest_housekeeping.evidence.report.findings_view import counts_told, findings_view, oldest
 from pytest_housekeeping.evidence.report.opening import applied_files, files_title, opening
 from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
@@ -130,7 +130,7 @@ def _running_lines(audit: Audit) -> list[str]:
 def _what_failed(audit: Audit) -> list[str]:
     """New errors and warnings and whatever fails the run, what is fixed, what has stood in a line
     a rule; then the failed steps that have no finding to tell why they failed."""
-    known = found(audit)
+    known = findings_view(audit)
     lines = []
     if audit.findings or known.compared:
         beside = f", {known.beside}" * known.compared

@@ -27,9 +27,6 @@ class Elsewhere:
     now: str
 
 
-Search = Callable[[TheirRow], Elsewhere | None]
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matched:
     """The paths of the files that production has, in the order of the files, those whose text is
@@ -39,62 +36,57 @@ class Matched:
     faults: tuple[MisuseError, ...]
 
 
-def matched(
-    history: TheirHistory,
-    migrations: Sequence[Entry],
-    repeatable: Sequence[Entry],
-    checksum: Callable[[Entry], str],
-    elsewhere: Search,
-) -> Matched:
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A tool's history, and the files of the project that its rows are looked for among.
+
+    ``checksum`` is what the tool would record of a file as it is now; ``elsewhere`` looks for the
+    file of a row in other commits.
+    """
+
+    history: TheirHistory
+    migrations: Sequence[Entry]
+    repeatable: Sequence[Entry]
+    checksum: Callable[[Entry], str]
+    elsewhere: Callable[[TheirRow], Elsewhere | None]
+
+
+def matched(given: Comparison) -> Matched:
     """What a history tells of the files, in whatever order the tool has applied them: a row that
     failed, one whose file is gone or has another text, is a fault."""
-    found, wrong = _found(history, migrations, repeatable, checksum, elsewhere)
-    wrong += _edited(history, found, checksum)
-    same = {r: e for r, e in found.items() if not r.repeatable or _is_same(r, e, checksum)}
-    return Matched(paths=_paths(history, migrations, repeatable, same), faults=tuple(wrong))
+    found, wrong = _found(given)
+    wrong += _edited(given, found)
+    same = {r: e for r, e in found.items() if not r.repeatable or _is_same(given, r, e)}
+    return Matched(paths=_paths(given, same), faults=tuple(wrong))
 
 
-def applied_paths(
-    history: TheirHistory,
-    migrations: Sequence[Entry],
-    repeatable: Sequence[Entry],
-    checksum: Callable[[Entry], str],
-    elsewhere: Search,
-) -> tuple[str, ...]:
+def applied_paths(given: Comparison) -> tuple[str, ...]:
     """The paths of the files that production has, in the order of the files.
 
     Raises MisuseError, with all that is wrong at once: what `matched` says, a file that the tool
     has passed over, another order.
     """
-    found, wrong = _found(history, migrations, repeatable, checksum, elsewhere)
-    wrong += _edited(history, found, checksum)
-    found = {row: entry for row, entry in found.items() if _is_same(row, entry, checksum)}
+    found, wrong = _found(given)
+    wrong += _edited(given, found)
+    found = {row: entry for row, entry in found.items() if _is_same(given, row, entry)}
     if not wrong:
-        wrong += _out_of_order(history, migrations, found)
+        wrong += _out_of_order(given.history, given.migrations, found)
     if wrong:
         raise MisuseError("\n".join(str(each) for each in wrong))
-    return _paths(history, migrations, repeatable, found)
+    return _paths(given, found)
 
 
-def _paths(
-    history: TheirHistory,
-    migrations: Sequence[Entry],
-    repeatable: Sequence[Entry],
-    found: Mapping[TheirRow, Entry],
-) -> tuple[str, ...]:
+def _paths(given: Comparison, found: Mapping[TheirRow, Entry]) -> tuple[str, ...]:
+    migrations, repeatable = given.migrations, given.repeatable
     there = {entry.path for entry in found.values()}
-    there |= {entry.path for entry in migrations if _covered(history, entry)}
+    there |= {entry.path for entry in migrations if _covered(given.history, entry)}
     there |= {entry.path for entry in repeatable if entry.every and there}
     return tuple(entry.path for entry in (*migrations, *repeatable) if entry.path in there)
 
 
-def _found(
-    history: TheirHistory,
-    migrations: Sequence[Entry],
-    repeatable: Sequence[Entry],
-    checksum: Callable[[Entry], str],
-    elsewhere: Search,
-) -> tuple[dict[TheirRow, Entry], list[MisuseError]]:
+def _found(given: Comparison) -> tuple[dict[TheirRow, Entry], list[MisuseError]]:
+    """The file of each row, and what is wrong with the rows that have none."""
+    history, migrations, repeatable = given.history, given.migrations, given.repeatable
     found: dict[TheirRow, Entry] = {}
     wrong: list[MisuseError] = []
     for row in (_of_its_kind(row, migrations, repeatable) for row in history.rows):
@@ -106,9 +98,9 @@ def _found(
             found[row] = entry
         elif not row.repeatable:
             known = migrations if row.checksum else ()
-            again = [each.path for each in known if checksum(each) == row.checksum]
+            again = [each.path for each in known if given.checksum(each) == row.checksum]
             planned = [each.path for each in migrations if _bears(each, row)]
-            found_there = None if again or planned else elsewhere(row)
+            found_there = None if again or planned else given.elsewhere(row)
             wrong.append(
                 _replanned(history, row, planned[0])
                 if planned
@@ -116,7 +108,7 @@ def _found(
             )
     alone = TheirRow(version=history.up_to, name=history.up_to)
     if history.up_to and not history.rows and _entry(alone, migrations) is None:
-        wrong.append(_ahead(history, alone, (), elsewhere(alone)))
+        wrong.append(_ahead(history, alone, (), given.elsewhere(alone)))
     return found, wrong
 
 
@@ -148,27 +140,22 @@ def _covered(history: TheirHistory, entry: Entry) -> bool:
     return bool(history.up_to) and version_key(entry.version) <= version_key(history.up_to)
 
 
-def _edited(
-    history: TheirHistory,
-    found: Mapping[TheirRow, Entry],
-    checksum: Callable[[Entry], str],
-) -> Iterator[MisuseError]:
+def _edited(given: Comparison, found: Mapping[TheirRow, Entry]) -> Iterator[MisuseError]:
     """Of a repeatable file another text is the next one, and no fault."""
     for row, entry in found.items():
-        if row.repeatable or _is_same(row, entry, checksum):
+        if row.repeatable or _is_same(given, row, entry):
             continue
         yield MisuseError(
-            f"{entry.path} is not the text that {history.table} has of it: checksum"
-            f" {checksum(entry)}, and"
-            f" {row.checksum} there",
+            f"{entry.path} is not the text that {given.history.table} has of it: checksum"
+            f" {given.checksum(entry)}, and {row.checksum} there",
             why="what is recorded has to be what production has run",
             fix=f"bring its text of then back: git log -p -- {entry.path}; where it was edited with"
             f" intent, let the tool write the new checksum, {_BY_FILES}",
         )
 
 
-def _is_same(row: TheirRow, entry: Entry, checksum: Callable[[Entry], str]) -> bool:
-    now = checksum(entry) if row.checksum else ""
+def _is_same(given: Comparison, row: TheirRow, entry: Entry) -> bool:
+    now = given.checksum(entry) if row.checksum else ""
     return not now or now == row.checksum
 
 

@@ -119,9 +119,9 @@ class ProductionTarget:
         return self._fingerprint
 
     @property
-    def none_of(self) -> tuple[str, ...]:
-        """What a dump need not look for, as long as the schema is the one that was read last."""
-        return self._schema.none_of
+    def absent_kinds(self) -> tuple[str, ...]:
+        """What a dump need not look for: see `SchemaReader`."""
+        return self._schema.absent_kinds
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         """The schema as a connection sees it now, that of the tool's own tables included.

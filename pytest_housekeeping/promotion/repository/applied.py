@@ -104,7 +104,7 @@ def _in_whole(past: Sequence[AppliedFile]) -> tuple[AppliedFile, ...]:
     return tuple(done)
 
 
-def promoted(
+def promoted_file(
     config: Config, sources: ProjectFiles, repository: Repository | None, past: AppliedFile
 ) -> Reading:
     """What was promoted, as its layout reads it: from the files read where it is unchanged, else

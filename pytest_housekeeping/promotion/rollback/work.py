@@ -20,7 +20,7 @@ from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.own_tables.history import Row
 from pytest_housekeeping.postgres.view_dependents import standing_upon
-from pytest_housekeeping.promotion.repository.applied import applied_files, promoted
+from pytest_housekeeping.promotion.repository.applied import applied_files, promoted_file
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
@@ -61,7 +61,7 @@ def gather_work(
     older = _last_by_path(reverted.standing)
 
     def text_of(row: Row) -> str:
-        return promoted(config, sources, repository, applied_files([row])[0]).text
+        return promoted_file(config, sources, repository, applied_files([row])[0]).text
 
     now = {path: text_of(row) for path, row in newest.items()}
     touched = [row.path for row in reverted.rows if row.kind in _REPEATABLE]

@@ -47,14 +47,14 @@ def dump_schema(
     rows: bool = False,
     extensions: Sequence[str] = (),
     but: Sequence[str] = (),
-    none_of: Sequence[str] = (),
+    absent_kinds: Sequence[str] = (),
     timeout_s: float = _TIMEOUT_S,
     lock_wait_s: float = _LOCK_WAIT_S,
     started: Callable[[subprocess.Popen[bytes]], None] = lambda _: None,
 ) -> bytes:
     """The whole database as ``pg_dump --schema-only`` writes it, without what varies; with
     ``rows``, those too. Where ``extensions`` are named, no others are in it, which are those of
-    ``but``. What there is known to be ``none_of``, as `SchemaReader` tells it, is not looked for.
+    ``but``. Of ``absent_kinds``, by `SchemaReader`, there is nothing to look for.
 
     Left out: the versions of server and pg_dump; subscriptions, whose text is a connection with
     its password; the secrets of user mappings and servers; that a partition's foreign key is
@@ -75,7 +75,7 @@ def dump_schema(
         make_conninfo("", **known),
         lock_wait_s,
         rows=rows,
-        choice=(*_chosen(program, extensions, but), *(f"--no-{each}" for each in none_of)),
+        choice=(*_chosen(program, extensions, but), *(f"--no-{each}" for each in absent_kinds)),
     )
     environment = {"PGTZ": "UTC", "PGOPTIONS": options}
     environment |= {"PGPASSWORD": password} if password else {}

@@ -33,9 +33,10 @@ class SchemaReader:
     _fingerprint: Fingerprint | None = None
 
     @property
-    def none_of(self) -> tuple[str, ...]:
-        """What a dump of the database would hold none of, where nothing has changed since it was
-        read. To look for it takes long: nearly all comments are PostgreSQL's own."""
+    def absent_kinds(self) -> tuple[str, ...]:
+        """The kinds of objects, by the words of pg_dump, of which the database has none as it was
+        read last. pg_dump is told not to look for them: nearly all comments are PostgreSQL's own,
+        and to go through them takes long."""
         if self._last is None:
             return ()
         there = self._last.rows.there
@@ -44,7 +45,8 @@ class SchemaReader:
 
     @property
     def _has_comments(self) -> bool:
-        """Whether there is one but what the schema public is made with, whose lack is dumped."""
+        """Whether there is any but the one that the schema public is made with. Where that one is
+        gone, a dump says so: it counts as one then."""
         last, known = self._last, self._fingerprint
         if last is None or known is None:
             return True
@@ -89,7 +91,8 @@ class SchemaReader:
 
 
 def _moved(known: Fingerprint, gone: Fingerprint, came: Fingerprint) -> Fingerprint:
-    """Few come into their places among many. Raises SnapshotError for two of one name."""
+    """The fingerprint without the objects that are ``gone``, and with those that ``came`` in their
+    places. Raises SnapshotError for two of one name."""
     names = {entry.name for entry in gone.entries}
     entries = [entry for entry in known.entries if entry.name not in names]
     for entry in came.entries:

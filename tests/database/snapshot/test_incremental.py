@@ -221,15 +221,15 @@ def test_a_dump_is_the_same_where_it_does_not_look_for_what_there_is_none_of(
             reader = SchemaReader(scope=SCOPE)
             session.execute(change.encode())
             reader.read(session)
-            assert reader.none_of == none
-            assert dump(none_of=none) == dump()
+            assert reader.absent_kinds == none
+            assert dump(absent_kinds=none) == dump()
         with psycopg.connect(empty.superuser_conninfo) as longer:
             # What is committed while an older transaction goes on is not settled.
             longer.execute("SELECT pg_catalog.pg_current_xact_id()")
             session.execute("COMMENT ON TABLE public.dumped IS 'later'")
             reader = SchemaReader(scope=SCOPE)
             reader.read(session)
-            assert reader.none_of == NONE[1:]
+            assert reader.absent_kinds == NONE[1:]
         session.execute("DROP TABLE public.dumped")
 
 

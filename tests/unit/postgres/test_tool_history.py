@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,12 @@ import pytest
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres.tool_history.checksums import checksum_of, flyway_checksum
-from pytest_housekeeping.postgres.tool_history.match import Elsewhere, applied_paths, matched
+from pytest_housekeeping.postgres.tool_history.match import (
+    Comparison,
+    Elsewhere,
+    applied_paths,
+    matched,
+)
 from pytest_housekeeping.postgres.tool_history.table import TheirHistory, TheirRow
 from pytest_housekeeping.sql.layouts.layout import Entry
 from pytest_housekeeping.sql.layouts.read import listing
@@ -27,11 +33,27 @@ def row(version: str, checksum: str = "", *, fault: str = "") -> TheirRow:
     )
 
 
+def compared(
+    history: TheirHistory,
+    migrations: Sequence[Entry] = FILES,
+    repeatable: Sequence[Entry] = VIEWS,
+    checksum: Callable[[Entry], str] = lambda entry: entry.path,
+    there: Elsewhere | None = None,
+) -> Comparison:
+    return Comparison(
+        history=history,
+        migrations=migrations,
+        repeatable=repeatable,
+        checksum=checksum,
+        elsewhere=lambda _: there,
+    )
+
+
 def paths(
     *rows: TheirRow, up_to: str = "", ordered: bool = True, there: Elsewhere | None = None
 ) -> list[str]:
     history = TheirHistory(table="public.t", rows=rows, up_to=up_to, ordered=ordered)
-    found = applied_paths(history, FILES, VIEWS, lambda entry: entry.path, lambda _: there)
+    found = applied_paths(compared(history, there=there))
     return [path.removeprefix("db/") for path in found]
 
 
@@ -79,7 +101,7 @@ def test_a_table_that_tells_no_order_is_asked_for_none() -> None:
 def test_a_row_may_name_the_end_of_a_path_and_never_two_files() -> None:
     def fits(*versions: str) -> list[str]:
         rows = tuple(TheirRow(version=each, name=each, by_file=True) for each in versions)
-        found = matched(
+        given = compared(
             TheirHistory(table="public.t", rows=rows),
             [
                 Entry(path=f"{at}#a:1", kind=Kind.MIGRATION, version=f"{at}::a::1")
@@ -87,8 +109,8 @@ def test_a_row_may_name_the_end_of_a_path_and_never_two_files() -> None:
             ],
             [Entry(path="x/db/3.sql#a:v", kind=Kind.VIEW, version="x/db/3.sql::a::v")],
             lambda _: "",
-            lambda _: None,
         )
+        found = matched(given)
         assert all("ahead of the repository" in str(each) for each in found.faults)
         return list(found.paths)
 
@@ -138,13 +160,13 @@ def test_a_change_whose_line_in_the_plan_was_edited_is_told_as_that() -> None:
     rows = (TheirRow(version="b2", name="items"),)
     history = TheirHistory(table="sqitch.changes", rows=rows)
     with pytest.raises(MisuseError, match=r"by the id b2, and deploy/items\.sql has another one"):
-        applied_paths(history, files, (), lambda _: "", lambda _: None)
+        applied_paths(compared(history, files, (), lambda _: ""))
 
 
 def test_beside_another_tool_its_order_is_no_fault_and_every_other_one_is() -> None:
     rows = (row("3"), row("1", "edited"), row("9"), row("R__v.sql", "old"))
     history = TheirHistory(table="public.t", rows=rows)
-    found = matched(history, FILES, VIEWS, lambda entry: entry.path, lambda _: None)
+    found = matched(compared(history))
     assert found.paths == ("db/V1__a.sql", "db/V3__a.sql")
     assert [str(each).partition(":")[0].split()[0] for each in found.faults] == [
         "production",

@@ -10,7 +10,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.pending import AppliedFile
-from pytest_housekeeping.promotion.repository.applied import promoted
+from pytest_housekeeping.promotion.repository.applied import promoted_file
 from pytest_housekeeping.promotion.repository.staging_evidence import other_texts
 from pytest_housekeeping.sql.project_files import ProjectFiles, named_bytes
 from support.files import write
@@ -36,7 +36,7 @@ def test_the_text_that_was_promoted_is_that_of_its_commit(tmp_path: Path) -> Non
     assert not now.has(f"{FILE}#ada:4")
     past = AppliedFile(path=ONE, sha256=then[ONE], kind=Kind.MIGRATION, commit=commit)
     with cast(Any, open_repository(tmp_path)) as repository:
-        assert "SELECT 1;" in promoted(config, now, repository, past).text
+        assert "SELECT 1;" in promoted_file(config, now, repository, past).text
         steps = [SimpleNamespace(path=f"{path}#down", sha256=then[path]) for path in then]
         audit = SimpleNamespace(source=SimpleNamespace(code=()), plan=SimpleNamespace(steps=steps))
         ground = SimpleNamespace(repository=repository, config=config)

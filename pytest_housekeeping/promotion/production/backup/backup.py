@@ -69,15 +69,15 @@ class Backup:
     _ahead: Future[bytes] | None = field(default=None, repr=False)
     _pg_dump: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
 
-    def begin(self, conninfo: str, server_major: int, none_of: Sequence[str] = ()) -> None:
+    def begin(self, conninfo: str, server_major: int, absent_kinds: Sequence[str] = ()) -> None:
         """Let pg_dump begin, while production is looked at: that both have seen the same schema,
-        the copy shows. Behind a look at it there is ``none_of`` some things."""
+        the copy shows. ``absent_kinds`` are known once the schema was read."""
         if self._ahead is None:
             worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hk-backup")
             dump = partial(
                 dump_schema,
                 server_major=server_major,
-                none_of=none_of,
+                absent_kinds=absent_kinds,
                 started=self._pg_dump.append,
             )
             self._ahead = worker.submit(dump, conninfo)
@@ -89,10 +89,10 @@ class Backup:
         conninfo: str,
         fingerprint: Fingerprint,
         server_major: int,
-        none_of: Sequence[str],
+        absent_kinds: Sequence[str],
     ) -> Judgement:
         """pg_dump of the whole schema, and the roles beside it, into the audit folder."""
-        self.begin(conninfo, server_major, none_of)
+        self.begin(conninfo, server_major, absent_kinds)
         self._schema = self._ahead.result() if self._ahead else b""
         self._roles = dump_roles(connection)
         self._around = dump_around(connection)

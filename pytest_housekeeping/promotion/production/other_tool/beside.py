@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence.git.repository import Repository
-from pytest_housekeeping.model import Finding, Kind, Level
+from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, ToolsPast
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.own_tables import history
-from pytest_housekeeping.postgres.tool_history.checksums import checksum_of
 from pytest_housekeeping.postgres.tool_history.match import matched
 from pytest_housekeeping.postgres.tool_history.readers import their_own
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import shared
-from pytest_housekeeping.promotion.production.other_tool.elsewhere import elsewhere
+from pytest_housekeeping.promotion.production.other_tool.their_files import compared
 from pytest_housekeeping.promotion.production.read_project import ReadProject
 from pytest_housekeeping.promotion.repository.applied import applied_files
 from pytest_housekeeping.sql.layouts.known import layout_of
-from pytest_housekeeping.sql.layouts.read import as_recorded, listing
+from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -35,13 +33,7 @@ def tools_past(config: Config, sources: ProjectFiles, connection: Connection) ->
         return None
     listed = listing(config, sources)
     kinds = {entry.path: entry.kind for entry in listed.entries}
-    found = matched(
-        theirs,
-        as_recorded(config, sources, listed.of(Kind.MIGRATION)),
-        as_recorded(config, sources, [e for e in listed.of(Kind.VIEW) if e.of_tool]),
-        lambda entry: checksum_of(config, sources, entry),
-        partial(elsewhere, config, sources),
-    )
+    found = matched(compared(config, sources, theirs, listed))
     files = tuple(
         AppliedFile(path=path, sha256=sources.digest(path), kind=kinds[path], commit="")
         for path in found.paths

@@ -11,17 +11,19 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.baseline import Baseline
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.tool_history.checksums import checksum_of
-from pytest_housekeeping.postgres.tool_history.match import applied_paths
+from pytest_housekeeping.postgres.tool_history.match import Comparison, applied_paths
 from pytest_housekeeping.postgres.tool_history.readers import (
     has_reader,
     read_their_history,
     their_own,
 )
+from pytest_housekeeping.postgres.tool_history.table import TheirHistory
 from pytest_housekeeping.promotion.production.other_tool.elsewhere import elsewhere
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import unquoted
 from pytest_housekeeping.sql.layouts.diesel import are_hasuras
 from pytest_housekeeping.sql.layouts.known import layout_of
+from pytest_housekeeping.sql.layouts.layout import Listing
 from pytest_housekeeping.sql.layouts.read import as_recorded, listing, text_of
 from pytest_housekeeping.sql.parser import ParseError
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -48,6 +50,20 @@ def baseline_of(
         return None
     recorded = _recorded(config, sources, connection) if version == AUTO else None
     return Baseline(version=version, recorded=recorded, lacks=_lacks(config, sources, connection))
+
+
+def compared(
+    config: Config, sources: ProjectFiles, history: TheirHistory, listed: Listing
+) -> Comparison:
+    """The tool's history, and the files that it may tell of."""
+    views = [entry for entry in listed.of(Kind.VIEW) if entry.of_tool]
+    return Comparison(
+        history=history,
+        migrations=as_recorded(config, sources, listed.of(Kind.MIGRATION)),
+        repeatable=as_recorded(config, sources, views),
+        checksum=lambda entry: checksum_of(config, sources, entry),
+        elsewhere=partial(elsewhere, config, sources),
+    )
 
 
 def refuse_not_begun(config: Config, connection: Connection) -> None:
@@ -100,15 +116,7 @@ def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> 
             " checks/baseline_drift.toml",
         )
     history = read_their_history(connection, config)
-    views = [entry for entry in listed.of(Kind.VIEW) if entry.of_tool]
-    repeatable = as_recorded(config, sources, views)
-    paths = applied_paths(
-        history,
-        as_recorded(config, sources, listed.of(Kind.MIGRATION)),
-        repeatable,
-        lambda entry: checksum_of(config, sources, entry),
-        partial(elsewhere, config, sources),
-    )
+    paths = applied_paths(compared(config, sources, history, listed))
     if not paths:
         raise MisuseError(
             f"{history.table} lists nothing that is applied",

@@ -91,7 +91,7 @@ def production_backup(
         fingerprint, connection = target.fingerprint(), target.connection.get()
         conninfo = target.address.conninfo()
         return target.backup.snapshot(
-            connection, conninfo, fingerprint, target.major, target.none_of
+            connection, conninfo, fingerprint, target.major, target.absent_kinds
         )
 
     def proof() -> Judgement:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """``beside`` says what they were held against; without ``compared`` all of them are new."""
+class FindingsView:
+    """``beside`` says with what they were compared; without ``compared`` all of them are new."""
 
     compared: bool
     beside: str
@@ -32,10 +32,10 @@ class Found:
     oldest: str
 
 
-def found(audit: Audit) -> Found:
+def findings_view(audit: Audit) -> FindingsView:
     known, held = sorted_findings(audit), audit.compared
     beside = f"against those of run {held.run} of {held.at[:10]}" if held.run else held.why_not
-    return Found(
+    return FindingsView(
         compared=bool(held.run),
         beside=beside,
         new=tuple(kinds_of(gravest_first(known.new))),
@@ -48,7 +48,7 @@ def found(audit: Audit) -> Found:
     )
 
 
-def counts_told(known: Found) -> str:
+def counts_told(known: FindingsView) -> str:
     """``2 new, 1 fixed, 7 standing, 1 exempt``."""
     if not known.compared:
         said = [plural(known.count_new, "finding")] * bool(known.count_new)
