@@ -44,18 +44,24 @@ def latest_digest(
     repository: Repository, mode: Mode, folder: Path, *, along: Iterable[bytes] = ()
 ) -> str | None:
     """The digest of the newest audit of a mode, to which the next one is chained: of those that are
-    committed, and of those that are going to be, ``along`` with the next one.
+    committed, and of those that are going to be, ``along`` with the next one. One of these may have
+    begun before it, and builds on it: what another one builds on is not the newest.
 
     A file that cannot be read has none: the proof of the evidence names it.
     """
     committed = newest_audits(repository, [mode], repository.relative(folder))
-    newest = next(_begun(committed, mode), ("", None))
-    return max([newest, *_begun(along, mode)], key=itemgetter(0))[1]
+    newest = next(_begun(committed, mode), ("", None, None))
+    found = [newest, *_begun(along, mode)]
+    followed = {previous for _, _, previous in found}
+    ends = [each for each in found if each[1] not in followed]
+    return max(ends, key=itemgetter(0), default=newest)[1]
 
 
-def _begun(audits: Iterable[bytes], mode: Mode) -> Iterator[tuple[str, str | None]]:
-    """When each run of the mode began, and the digest of its audit."""
+def _begun(audits: Iterable[bytes], mode: Mode) -> Iterator[tuple[str, str | None, str | None]]:
+    """When each run of the mode began, the digest of its audit, and that of the one before it."""
     for known in filter(None, map(plain_audit, audits)):
         found = known["chain"].get("digest")
         if isinstance(found, str) and known["run"].get("mode") == mode:
-            yield str(known["run"].get("started_at")), found
+            previous = known["chain"].get("previous")
+            before = previous if isinstance(previous, str) else None
+            yield str(known["run"].get("started_at")), found, before

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.fields import end_fields
 from pytest_housekeeping.evidence.leftovers import Event, SentTo, read_events, unreadable
-from pytest_housekeeping.model import Kind, Outcome, Phase, RunOutcome
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.steps import SCHEMA
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ AskServer = Callable[[SentTo, str], str | None]
 """Of a transaction, by where it was sent and its xid: committed, aborted, or None where it is not
 known."""
 
+PreviousOf = Callable[[Mode], str | None]
+"""The digest of the audit that the next one of a mode builds on."""
+
 _NOT_READ = (
     "That the schema was read again behind COMMIT is not recorded: --hk-mode=verify says"
     " what stands there."
@@ -35,8 +38,10 @@ _NOT_READ = (
 _COMMIT_EVENTS = ("committing", "committed", "rolled_back")
 
 
-def recover(path: Path, *, ask: AskServer | None = None) -> Audit:
-    """Turn the journal of a dead run into an audit.
+def recover(
+    path: Path, *, ask: AskServer | None = None, previous: PreviousOf = lambda _: None
+) -> Audit:
+    """Turn the journal of a dead run into an audit, which builds on the ``previous`` one.
 
     The outcome is what the run itself had recorded when it had finished. Otherwise ``rolled_back``
     when no commit had begun or the last one is known not to have happened; ``promoted`` or
@@ -48,13 +53,20 @@ def recover(path: Path, *, ask: AskServer | None = None) -> Audit:
     """
     (start, *events), damaged = read_events(path)
     try:
-        return _audit(start, events, ask, damaged=damaged)
+        return _audit(start, events, ask, previous, damaged=damaged)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         said = f"an event of it is none of this version ({type(error).__name__}: {error})"
         raise unreadable(path, said) from None
 
 
-def _audit(start: Event, events: list[Event], ask: AskServer | None, *, damaged: bool) -> Audit:
+def _audit(
+    start: Event,
+    events: list[Event],
+    ask: AskServer | None,
+    previous: PreviousOf,
+    *,
+    damaged: bool,
+) -> Audit:
     from pytest_housekeeping.evidence.audit import seal
 
     events += _late_answer(events, ask)
@@ -79,6 +91,7 @@ def _audit(start: Event, events: list[Event], ask: AskServer | None, *, damaged:
         "batch": [event["batch"] for event in _named(events, "measured")],
         "findings": [finding for event in ended for finding in event["findings"]],
         "lock_conflicts": [event["conflict"] for event in _named(events, "conflicted")],
+        "chain": {"previous": previous(Mode(start["run"]["mode"]))},
     }
     return seal(document, reason="not run, or cut off: the run ended before")
 

@@ -171,8 +171,8 @@ def _forks(records: Sequence[Record]) -> Iterator[Finding]:
                 level=Level.WARNING,
                 object=first.path,
                 detail=f"{follows}, and so does {names}",
-                fix="none, where runs overlapped, ran in clones that did not know each other, or"
-                " were killed: the audit that the next run makes of such a one follows no other",
+                fix="none, where runs overlapped or ran in clones that did not know each other, or"
+                " an earlier version made the audit of one that was killed: it followed no other",
             )
 
 
@@ -187,7 +187,8 @@ def _turned_round(records: Sequence[Record]) -> Iterator[Finding]:
                 object=record.path,
                 detail=f"builds on {before.version.name}, which ended later"
                 f" ({before.finished_at}, and this one {record.finished_at})",
-                fix="none, where the clocks of two machines differ",
+                fix="none, where the clocks of two machines differ, or it is of a run that was"
+                " killed, and was put on record after a later one",
             )
 
 

@@ -32,7 +32,11 @@ class LeftBehind:
 
 
 def left_behind(
-    config: Config, fleet: Fleet, databases: Sequence[FleetDatabase], but: Collection[Path]
+    config: Config,
+    repository: Repository | None,
+    fleet: Fleet,
+    databases: Sequence[FleetDatabase],
+    but: Collection[Path],
 ) -> Iterator[LeftBehind]:
     """The evidence of each run that is dead and not committed, what became of its COMMIT asked for.
 
@@ -51,7 +55,8 @@ def left_behind(
         connection = TargetConnection(again, opened=opened, identity=identified(opened))
         try:
             ask = connection.status_on
-            for _, paths, said in record_killed_runs(folder, prefix="", ask=ask, but=but):
+            found = record_killed_runs(folder, repository, prefix="", ask=ask, but=but)
+            for _, paths, said in found:
                 yield LeftBehind(files=tuple(paths), told=f"{database.name}: {said}")
         finally:
             connection.close()

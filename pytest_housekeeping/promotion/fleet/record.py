@@ -126,9 +126,9 @@ def keep(waves: Waves, record: FleetRecord, page: Path | None) -> Kept:
         ) from None
     and_page = " and .html" if page else ""
     told = [f"record: {place.relative_to(root).as_posix()}{and_page}"]
-    left = list(_left_behind(waves))
-    told += [each.told for each in left]
     with _opened(waves.config) as repository:
+        left = list(_left_behind(waves, repository))
+        told += [each.told for each in left]
         why_not = _why_not(waves, repository, left)
         if why_not or repository is None:
             return Kept(branch="", told=(*told, f"not committed: {why_not}"), page=bool(page))
@@ -146,14 +146,14 @@ def keep(waves: Waves, record: FleetRecord, page: Path | None) -> Kept:
     return Kept(branch=branch, told=(*told, *more), page=bool(page), whole=not stored.told)
 
 
-def _left_behind(waves: Waves) -> Iterator[LeftBehind]:
+def _left_behind(waves: Waves, repository: Repository | None) -> Iterator[LeftBehind]:
     """What earlier runs have left; those of this one have handed theirs back."""
     if waves.mode is not Mode.PROD:
         return
     root = waves.config.root
     back = {root / path for each in waves.backs.values() for path in each.files}
     seen = [each.database for each in waves.work.survey.seen if not each.away]
-    yield from left_behind(waves.config, waves.work.fleet, seen, back)
+    yield from left_behind(waves.config, repository, waves.work.fleet, seen, back)
 
 
 def _why_not(waves: Waves, repository: Repository | None, left: Sequence[LeftBehind]) -> str:

@@ -10,6 +10,7 @@ from pytest_housekeeping.evidence.git.objects import fetch_fix
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import Judgement, error
+from pytest_housekeeping.promotion.repository.intact_audits import acceptance
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.proof.prove import Proof
@@ -40,6 +41,8 @@ def audits(context: RunContext) -> Judgement:
             findings.append(replace(each, level=Level.WARNING, detail=detail))
         elif each.rule == SHALLOW:
             findings.append(replace(each, level=Level.NOTICE))
+        elif each.level is Level.ERROR:
+            findings.append(replace(each, fix=f"{each.fix}; {acceptance(each.rule, each.object)}"))
         else:
             findings.append(each)
     # What a shallow clone has cut off may be what was accepted.

@@ -84,7 +84,8 @@ class Recorder:
         prefix = f"{self.context.mode}_" if rules.throwaway or rules.plans else ""
         ask = self.run.target.connection.status_on
         try:
-            for old, paths, message in record_killed_runs(self._folder, prefix=prefix, ask=ask):
+            of = self._folder, self.context.repository
+            for old, paths, message in record_killed_runs(*of, prefix=prefix, ask=ask):
                 self._old_journals.append(old)
                 self._recovered += paths
                 self.messages.append(message)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.declarations.toml import toml_string
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Repository
 
@@ -38,7 +39,20 @@ def intact_audits(
         yield from audits
         if refused is not None and not audits and f"audit-edited {path}" not in left_out:
             name = f"{path} (on {', '.join(_branches(repository, path, refused))})"
-            from_json(refused, name=name, intact=True)
+            try:
+                from_json(refused, name=name, intact=True)
+            except EvidenceError as error:
+                way = acceptance("audit-edited", path)
+                raise EvidenceError(error.found, why=error.why, fix=f"{error.fix}; {way}") from None
+
+
+def acceptance(rule: str, object_: str) -> str:
+    """The last way on, behind what would repair a fault of the evidence."""
+    entry = toml_string(f"{rule} {object_}")
+    return (
+        "what nobody can repair any more is accepted in a reviewed commit:"
+        f" accepted_evidence_faults = [{entry}] in [tool.housekeeping]"
+    )
 
 
 def _branches(repository: Repository, path: str, data: bytes) -> Iterator[str]:

@@ -49,6 +49,9 @@ def test_a_falsified_report_fails_it_until_it_is_accepted_in_the_settings(
     verdict, _ = judged(repository, root)
     assert [(each.rule, each.object) for each in verdict.findings] == [("evidence-edited", report)]
     assert not verdict.passed
+    # The last way on is told, and leads on.
+    entry = f'accepted_evidence_faults = ["{accepted}"] in [tool.housekeeping]'
+    assert verdict.findings[0].fix.endswith(entry)
     assert judged(repository, root, accepted)[0].passed
     verdict, _ = judged(repository, root, report)
     assert [each.rule for each in verdict.findings] == ["evidence-edited", "evidence-fault-gone"]

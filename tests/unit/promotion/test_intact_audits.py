@@ -47,8 +47,9 @@ def test_one_that_is_intact_nowhere_is_refused_by_its_branch_until_it_is_accepte
     git(repository.root, "branch", STALE)
     folder = repository.root / FOLDER
     words = rf"{path} \(on HEAD, {STALE}\) was edited"
-    with pytest.raises(EvidenceError, match=words):
+    with pytest.raises(EvidenceError, match=words) as refused:
         audits_of(repository, FOLDER, TARGET)
+    assert f'accepted_evidence_faults = ["audit-edited {path}"]' in refused.value.fix
     for accepted in ((), (path,), (f"evidence-removed {path}",)):
         with pytest.raises(EvidenceError, match=words):
             promoted_before(repository, folder, accepted)
