@@ -208,7 +208,7 @@ def _risk(audit: Audit) -> list[str]:
     told = []
     for batch in audit.batch:
         told += [f"{gone.how} {gone.kind} {gone.object}" for gone in batch.destroyed]
-        told += [f"{name} written anew" for name in batch.rewritten]
+        told += [f"{name} rewritten" for name in batch.rewritten]
         strong = sorted({lock.relation for lock in batch.locks if lock.mode == _STRONGEST})
         told += [f"locked for readers and writers: {', '.join(strong[:_SHOWN])}"] if strong else []
     told += [f"strong locks held for {audit.run.locks_held_s} s"] if audit.run.locks_held_s else []

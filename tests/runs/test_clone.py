@@ -115,6 +115,6 @@ def figures(run: Run) -> None:
     assert f"  clone     {len(files)} files in " in run.output
     assert "sql/migrations/0005_wide.sql:4 UPDATE: " in run.output
     assert f"{ROWS:,} rows written" in run.output
-    assert "written anew" in run.output
+    assert "rewritten" in run.output
     assert "left out, for no transaction can hold it: sql/migrations/0006_beside.sql" in run.output
     assert "On a clone with production's rows" in run.page

@@ -158,7 +158,7 @@ def told_on_one_screen(run: Run) -> None:
         "- column vault.secret.by_hand (type: integer)\n",
         "desk_app on desk.note: SELECT, INSERT, UPDATE, DELETE: nothing → rows of policy",
         "desk.ticket (",
-        "AccessExclusiveLock, readers and writers wait; written anew, all rows; read 3 times",
+        "AccessExclusiveLock, readers and writers wait; rewritten, all rows; scanned in full 3",
         "vault.secret (about 3,000 rows, ",
         "  destroys  column vault.secret.by_hand is dropped, where there are about 3,000 rows\n",
         "sql/migrations/0002_notes.sql: unproved: sql/rollback/0002_notes.sql: no staging run",

@@ -51,7 +51,7 @@ def test_every_finding_is_told_and_nothing_else_is() -> None:
     [
         ("activity-no-standby", "activity-no-standby [error, warning]: Too few standbys"),
         ("refused-by-evidence", "refused-by-PRECHECK [warning]: In a plan"),
-        ("table-rewritten", "**A table is written anew**"),
+        ("table-rewritten", "**A table is rewritten**"),
     ],
 )
 def test_a_finding_is_printed(name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

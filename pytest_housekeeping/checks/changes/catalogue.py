@@ -17,7 +17,7 @@ from pytest_housekeeping.checks.changes import (
 from pytest_housekeeping.checks.changes.rule import ChangeRule
 
 FAMILIES: Mapping[str, tuple[ChangeRule, ...]] = {
-    "Tables that are written anew": rewrites.RULES,
+    "Tables that are rewritten": rewrites.RULES,
     "Tables that are read while others wait": validations.RULES,
     "Indexes": indexes.RULES,
     "Work under a lock": work.RULES,

@@ -135,7 +135,7 @@ RULES = (
     ),
     ChangeRule(
         id="type-changed",
-        title="A column gets another type, without being written anew",
+        title="A column gets another type, without being rewritten",
         harm=Harm.CLIENTS,
         condition="A column that stood before has a type of another name, and its table lies where"
         " it lay.",

@@ -104,7 +104,7 @@ RULES = (
         title="An index is built while nobody can write",
         harm=Harm.WRITERS_WAIT,
         condition="An index was built on a table that stood before, under SHARE or more.",
-        effect="The table is read from end to end and sorted; INSERT, UPDATE and DELETE wait until"
+        effect="The table is scanned in full and sorted; INSERT, UPDATE and DELETE wait until"
         " COMMIT, which is when the last statement of the batch is done.",
         fix="CREATE INDEX CONCURRENTLY in a file of its own that begins with -- hk:"
         " transaction=none; of a partitioned table ON ONLY it here, then one file a partition and"
@@ -193,7 +193,7 @@ RULES = (
         condition="An index that stood before is gone, no other one is like it, and its table was"
         " locked for it with ACCESS EXCLUSIVE.",
         effect="The drop waits for every query on the table, everybody waits for the drop, and"
-        " queries that used the index read the table from end to end.",
+        " queries that used the index scan the table in full.",
         fix="DROP INDEX CONCURRENTLY {object}; in a file that begins with -- hk: transaction=none,"
         " when pg_stat_user_indexes says that nothing uses it",
         page="https://www.postgresql.org/docs/16/sql-dropindex.html",

@@ -1,4 +1,4 @@
-"""How often a table is read from end to end, and how much of that has another cause."""
+"""How often a table is scanned in full, and how much of that has another cause."""
 
 from __future__ import annotations
 

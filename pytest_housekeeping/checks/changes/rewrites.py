@@ -1,4 +1,4 @@
-"""Rules on tables that are written anew: seen by their files, named by what has changed."""
+"""Rules on tables that are rewritten: seen by their files, named by what has changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _type_change(subject: Subject) -> Iterator[Hit]:
         was, now = line(each.before, "type"), line(each.after, "type")
         relation = subject.stood_as(table_of(each.object))
         if was != now and relation in subject.rewritten:
-            said = f"is {now} and no longer {was}, for which every row is written anew"
+            said = f"is {now} and no longer {was}, so every row is rewritten"
             yield _hit(subject, each.object, said, relation)
 
 
@@ -48,7 +48,7 @@ def _persistence(subject: Subject) -> Iterator[Hit]:
         relation = subject.stood_as(each.object)
         was, now = (has_line(text, "unlogged") for text in (each.before, each.after))
         if was != now and relation in subject.rewritten:
-            said = f"is {'unlogged' if now else 'logged'} now, for which it is written anew"
+            said = f"is {'unlogged' if now else 'logged'} now, so it is rewritten"
             yield _hit(subject, each.object, said, relation)
 
 
@@ -68,12 +68,12 @@ def _otherwise(subject: Subject) -> Iterator[Hit]:
     }
     for relation in subject.facts.rewritten:
         if relation not in named and f"materialized view {relation}" not in subject.before:
-            said = "is written anew, row by row, and its indexes are built again"
+            said = "is rewritten, row by row, and its indexes are built again"
             yield _hit(subject, relation, said, relation)
 
 
 def _made(subject: Subject, kind: str) -> Iterator[tuple[str, str, str]]:
-    """The new columns for which a relation may have been written anew: name, relation, text."""
+    """The new columns for which a relation may have been rewritten: name, relation, text."""
     for each in subject.made("column"):
         relation = subject.stood_as(table_of(each.object))
         if relation in subject.rewritten and _filled_by(each.after) == kind:
@@ -105,7 +105,7 @@ _STEPWISE = (
 RULES = (
     ChangeRule(
         id="type-change-rewrites",
-        title="A column gets a type for which the table is written anew",
+        title="A column gets a type that needs the table rewritten",
         harm=Harm.EVERYBODY_WAITS,
         condition="The type of a column has changed, and the table lies in another file.",
         effect=_ANEW,
@@ -211,7 +211,7 @@ RULES = (
     ),
     ChangeRule(
         id="table-rewritten",
-        title="A table is written anew",
+        title="A table is rewritten",
         harm=Harm.EVERYBODY_WAITS,
         condition="A table lies in another file, and no column and no other rule says why: CLUSTER,"
         " VACUUM FULL, another access method or tablespace.",

@@ -78,7 +78,7 @@ class Subject:
 
     @cached_property
     def rewritten(self) -> frozenset[str]:
-        """The relations that were written anew."""
+        """The relations that were rewritten."""
         return frozenset(self.facts.rewritten)
 
     def changes(self, kind: str, change: str) -> Iterator[ObjectChange]:
@@ -99,7 +99,7 @@ class Subject:
 
     @cached_property
     def scans(self) -> Mapping[str, int]:
-        """How often each table was read from end to end."""
+        """How often each table was scanned in full."""
         found: dict[str, int] = {}
         for scan in self.facts.scans:
             found[scan.relation] = found.get(scan.relation, 0) + scan.count

@@ -17,7 +17,7 @@ from pytest_housekeeping.checks.changes.statements import cut_before, validated_
 from pytest_housekeeping.checks.changes.subject import EXCLUSIVE, Subject, line
 
 _PAGE = "https://www.postgresql.org/docs/16/sql-altertable.html"
-_WHILE = "is read from end to end while nobody can read or write it"
+_WHILE = "is scanned in full while nobody can read or write it"
 
 
 def _not_null(subject: Subject) -> Iterator[Hit]:
@@ -64,7 +64,7 @@ def _same_transaction(subject: Subject) -> Iterator[Hit]:
 def _domain(subject: Subject) -> Iterator[Hit]:
     for domain, relation in sorted(set(of_domains(subject))):
         if reads_of(subject, relation) and subject.locked(relation, "ShareLock"):
-            said = f"is stricter, so {relation} is read from end to end while nobody can write"
+            said = f"is stricter, so {relation} is scanned in full while nobody can write"
             yield _hit(subject, domain, said, relation)
 
 
@@ -210,7 +210,7 @@ RULES = (
         harm=Harm.WRITERS_WAIT,
         condition="A domain has got a valid CHECK or NOT NULL, and a table with a column of it was"
         " read.",
-        effect="Every table that uses the domain is locked with SHARE and read from end to end:"
+        effect="Every table that uses the domain is locked with SHARE and scanned in full:"
         " nobody writes to it until COMMIT.",
         fix=f"ALTER DOMAIN {{object}} ADD CONSTRAINT … NOT VALID, and VALIDATE CONSTRAINT {_OWN}",
         page="https://www.postgresql.org/docs/16/sql-alterdomain.html",

@@ -40,7 +40,7 @@ def _rows(subject: Subject) -> Iterator[Hit]:
             held = " under a lock that others wait for" if harm else ""
             yield Hit(
                 object=relation,
-                said=f"is read from end to end to write to its rows{held}; each row that is"
+                said=f"is scanned in full to write to its rows{held}; each row that is"
                 " written stays locked until COMMIT",
                 relations=(relation,),
                 step=subject.reader_of(relation),
@@ -57,7 +57,7 @@ def _read_locked(subject: Subject) -> Iterator[Hit]:
             harm = None if subject.locked(relation, EXCLUSIVE) else Harm.WRITERS_WAIT
             yield Hit(
                 object=relation,
-                said="is read from end to end under a lock that others wait for",
+                said="is scanned in full under a lock that others wait for",
                 relations=(relation,),
                 step=subject.reader_of(relation),
                 harm=harm,
@@ -81,7 +81,7 @@ def _again(subject: Subject) -> Iterator[Hit]:
         if passes > 1 and statements > 1 and subject.locked(relation, EXCLUSIVE):
             yield Hit(
                 object=relation,
-                said=f"is read from end to end {passes} times by {statements} ALTER TABLE",
+                said=f"is scanned in full {passes} times by {statements} ALTER TABLE",
                 relations=(relation,),
                 step=subject.reader_of(relation),
             )
@@ -151,8 +151,8 @@ RULES = (
         id="rows-written",
         title="The rows of a table are written in the batch",
         harm=Harm.SLOWS,
-        condition="A statement has read a table that stood before from end to end, and written to"
-        " it. Where another one holds a lock on it that others wait for, the level is that lock's.",
+        condition="A statement has scanned an existing table in full and written to it. If another"
+        " statement holds a lock on it that others wait for, the level is that lock's.",
         effect="Each row that is written stays locked until COMMIT, is there twice until VACUUM,"
         " and goes through the write-ahead log; under a lock of ALTER TABLE, everybody waits for"
         " it.",
@@ -169,9 +169,9 @@ RULES = (
     ),
     ChangeRule(
         id="read-under-lock",
-        title="A table is read from end to end under a lock",
+        title="A table is scanned in full under a lock",
         harm=Harm.EVERYBODY_WAITS,
-        condition="A table that stood before was read from end to end, no constraint asked for it,"
+        condition="An existing table was scanned in full, no constraint asked for it,"
         " and the segment holds SHARE or more on it.",
         effect="Whoever that lock keeps out waits for the reading as well.",
         fix="read it before the lock is taken, in an earlier file; or {cut}",
@@ -193,7 +193,7 @@ RULES = (
         id="several-scans",
         title="A table is read several times where once would do",
         harm=Harm.SLOWS,
-        condition="Several ALTER TABLE statements of a segment have read one table from end to end"
+        condition="Several ALTER TABLE statements of a segment have scanned one table in full"
         " more than once, under ACCESS EXCLUSIVE.",
         effect="Nobody reads or writes the table for so many times as long.",
         fix="write the actions into one ALTER TABLE {object}, separated by commas: one reading"
@@ -214,8 +214,8 @@ RULES = (
         title="Much comes behind a lock that keeps everybody out",
         harm=Harm.SLOWS,
         condition="Behind the first statement that takes ACCESS EXCLUSIVE on a table come more"
-        " statements of the segment than lock_window_statements, or one that reads another table"
-        " from end to end which takes long.",
+        " statements of the segment than lock_window_statements, or one that scans another table"
+        " in full, which takes long.",
         effect=_LONG,
         fix="move what takes this lock to the end of the batch; or {cut}",
         page="https://www.postgresql.org/docs/16/explicit-locking.html",

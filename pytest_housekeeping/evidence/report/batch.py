@@ -241,11 +241,11 @@ class _Done:
 
     def to(self, relation: str) -> Iterator[str]:
         if relation in self.rewritten:
-            yield "written anew, all rows"
+            yield "rewritten, all rows"
         if relation in self.written:
             yield "rows of it are written, the copy cannot tell how many"
         if reads := self.reads[relation]:
-            yield f"read {'once' if reads == 1 else f'{reads:,} times'} from end to end"
+            yield f"scanned in full {'once' if reads == 1 else f'{reads:,} times'}"
         if built := self.built[relation]:
             yield f"{plural(built, 'index')} built"
 

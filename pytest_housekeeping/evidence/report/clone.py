@@ -88,12 +88,12 @@ def slow(file: FileRun | FileRunRecord) -> list[StatementRun | StatementRunRecor
 
 
 def growth_told(each: Growth | GrowthRecord) -> str:
-    """``desk.ticket: 20 MB → 35 MB, indexes 3 MB → 6 MB, written anew``."""
+    """``desk.ticket: 20 MB → 35 MB, indexes 3 MB → 6 MB, rewritten``."""
     told = [f"{byte_size(each.table_before)} → {byte_size(each.table_after)}"]
     if each.indexes_before != each.indexes_after:
         told.append(f"indexes {byte_size(each.indexes_before)} → {byte_size(each.indexes_after)}")
     told += (
-        ["written anew, beside the old files until COMMIT"] * each.rewritten
+        ["rewritten, beside the old files until COMMIT"] * each.rewritten
         + ["new"] * each.made
         + ["dropped"] * each.dropped
     )

@@ -56,7 +56,7 @@ def _changes(rehearsal: Rehearsal, segment: int) -> Iterator[str]:
     )
     facts = rehearsal.facts[segment]
     if facts.rewritten:
-        yield f"written anew, with all rows: {', '.join(facts.rewritten)}"
+        yield f"rewritten, with all rows: {', '.join(facts.rewritten)}"
     if facts.destroyed:
         gone = (f"{each.kind} {each.object} ({each.how})" for each in facts.destroyed)
         yield f"data destroyed: {', '.join(gone)}"

@@ -19,7 +19,7 @@ def test_the_lines_of_a_batch() -> None:
         "  access    app on venture.orders: SELECT: nothing → all rows",
         (
             "  locks     venture.orders: AccessExclusiveLock, readers and writers wait;"
-            " written anew, all rows; read 2 times from end to end; 1 index built"
+            " rewritten, all rows; scanned in full 2 times; 1 index built"
         ),
         (
             "            venture.person: RowExclusiveLock, nobody waits; rows of it are written,"

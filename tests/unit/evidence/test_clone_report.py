@@ -23,7 +23,7 @@ from pytest_housekeeping.postgres.clone_facts import (
 from support.evidence_samples import DOES, sample
 
 MB = 1024 * 1024
-ANEW = "written anew, beside the old files until COMMIT"
+ANEW = "rewritten, beside the old files until COMMIT"
 WIDE = "sql/migrations/0017_wide.sql"
 CLONE = CloneFacts(
     host="clone.internal",

@@ -36,7 +36,7 @@ ROW = Row(
     approver="bob@example.org",
     files=("sql/migrations/0016_region.sql",),
     objects=("made table venture.orders", NASTY, CONTROL, LONG),
-    facts={"reason": "<img src=x onerror=alert(1)>", "risk": "venture.orders written anew"},
+    facts={"reason": "<img src=x onerror=alert(1)>", "risk": "venture.orders rewritten"},
     commit="c" * 40,
     ci_url="javascript:alert(1)",
     path="ops/audit/prod_20270101T030405Z_0000aaaa.json",

@@ -62,7 +62,7 @@ def test_it_holds_every_change_and_what_was_changed_outside_of_any(months: Path,
     assert (first["approver"], first["runner"]) == ("bob@example.org", "carol")
     assert first["people"] == "different"
     assert first["way_back"] == ["sql/migrations/0001_x.sql: none: there is no rollback file"]
-    assert first["risk"] == "venture.orders written anew"
+    assert first["risk"] == "venture.orders rewritten"
     assert "made table venture.orders" in first["objects"]
     assert (first["schema_before"], first["schema_after"]) == ("a" * 64, "b" * 64)
     assert outside["result"].startswith("changed outside, between run 0002aaaa and run 0003aaaa")
