@@ -492,7 +492,7 @@ def test_a_lock_is_waited_for_and_the_batch_tried_again(production: Production) 
     # At once, and at the end, and in the report.
     assert f"attempt 1 of 5 at {step} met a lock, the batch begins again" in run.output
     assert f"  {step} met a lock " in run.output
-    assert "Locks that were met" in run.page
+    assert "Lock conflicts" in run.page
     assert len(production.state.history) == 7
 
 

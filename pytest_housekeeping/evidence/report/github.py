@@ -99,7 +99,7 @@ def _sections(audit: Audit, beside: Beside) -> Iterator[Section]:
         folded=True,
     )
     yield _listed(
-        f"{len(known.exempted):,} let stand by an exemption",
+        f"{len(known.exempted):,} exempt",
         (f"{each.rule}: {each.object}: {each.reason}" for each in known.exempted),
         folded=True,
     )

@@ -86,7 +86,7 @@ def _too_large(config: Config, written: Written) -> Iterator[str]:
 def _let_stand(standing: Sequence[Standing], path: str, until: date) -> Iterator[str]:
     if standing:
         findings = plural(len(standing), "finding")
-        yield f"let stand until {until}, and yours to judge: {findings}, in {path}"
+        yield f"exempt until {until}, for you to judge: {findings}, in {path}"
         by_rule: dict[str, int] = {}
         for each in standing:
             by_rule[each.rule] = by_rule.get(each.rule, 0) + 1
