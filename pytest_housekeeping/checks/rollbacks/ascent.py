@@ -9,7 +9,7 @@ from pytest_housekeeping.checks.rollbacks.descent import Descents
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.transaction import Transaction
-from pytest_housekeeping.snapshot.catalog.search import Written, counted_plainly
+from pytest_housekeeping.snapshot.catalog.search import Written, counted
 from pytest_housekeeping.snapshot.fingerprint import SchemaObject
 from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.reading_again.incremental import Reading
@@ -77,4 +77,4 @@ class Ascent:
 
     def _counted(self, before: Reading, first: str = "", then: str = "") -> Mapping[str, Written]:
         catalogs, connection = before.catalogs, self.transaction.connection
-        return counted_plainly(connection, catalogs, first=first, then=then)
+        return counted(connection, catalogs, first=first, then=then)

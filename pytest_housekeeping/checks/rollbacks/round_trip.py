@@ -15,7 +15,6 @@ from functools import partial
 
 from pytest_housekeeping.checks.rollbacks.ascent import Ascent
 from pytest_housekeeping.checks.rollbacks.data_loss import losses, read_contents
-from pytest_housekeeping.checks.rollbacks.definitions import applied_at_once, only_define
 from pytest_housekeeping.checks.rollbacks.descent import Descents
 from pytest_housekeeping.checks.rollbacks.round_trip_input import (
     AppliedRepeatable,
@@ -205,25 +204,19 @@ class RoundTrip:
             (file, without_concurrently(self.given.read_text(file)))
             for file in (link.migration, link.rollback)
         )
-        # What definitions alone make of equal schemas is equal.
-        defines = only_define(link, before)
         try:
             self.transaction.apply(*up)
-            there = None if defines else self._read(inside=True)
+            there = self._read(inside=True)
             self.transaction.apply(*down)
             # Of what has come and gone again, nothing differs from before, and nothing is read.
             self.last = before
-            read = partial(self._read, inside=True)
-            now = applied_at_once(self.transaction, up, before, read) if defines else None
-            if now is None:
-                self.last = before
-                if before.differs_from(self._read(inside=True)):
-                    return None
-                self.transaction.apply(*up)
-                now = self._read(inside=True)
+            if before.differs_from(self._read(inside=True)):
+                return None
+            self.transaction.apply(*up)
+            now = self._read(inside=True)
         except (SqlFailed, SnapshotError):
             return None
-        if there and there.differs_from(now):
+        if there.differs_from(now):
             return None
         if link.migration.statements and not before.differs_from(now):
             self.log.by_file[link.rollback.path].append(only_data(link))

@@ -67,7 +67,8 @@ def searched_alone(
 ) -> Found:
     """The same where nobody but this transaction writes: in those of the ``catalogs``, by their
     OIDs, that it has not written to as often as is ``known``."""
-    (answer,) = results(connection, [_counting(catalogs)])
+    asked = f"EXECUTE {COUNTED} ('{{{','.join(map(str, catalogs))}}}')"
+    (answer,) = results(connection, [asked])
     written = {catalogs[oid]: (often, more) for oid, often, more in answer}
     touched = [
         f"EXECUTE {ONE_BY_ONE[each.name]} ('{horizon}')"
@@ -79,24 +80,12 @@ def searched_alone(
 
 
 def counted(
-    connection: Connection, catalogs: Mapping[int, str], *, put_back: str
+    connection: Connection, catalogs: Mapping[int, str], *, first: str = "", then: str = ""
 ) -> Mapping[str, Written]:
     """What this transaction has written to the ``catalogs`` until now, where that is counted.
 
-    In a session in which `searched_alone` was asked; ``put_back`` make it what it was.
-    """
-    first = "SET LOCAL search_path = pg_catalog, pg_temp"
-    cursor = connection.execute(f"{first}; {_counting(catalogs)}; {put_back}".encode())
-    cursor.nextset()
-    return {catalogs[oid]: (often, more) for oid, often, more in cursor.fetchall()}
-
-
-def counted_plainly(
-    connection: Connection, catalogs: Mapping[int, str], *, first: str = "", then: str = ""
-) -> Mapping[str, Written]:
-    """The same in any session: nothing is prepared, nothing set and nothing to be put back.
-
-    In the same round trip go statements without an answer, ``first`` and ``then``.
+    In any session: nothing is prepared, nothing set and nothing to be put back. In the same round
+    trip go statements without an answer, ``first`` and ``then``.
     """
     oids = ",".join(map(str, catalogs))
     asked = _COUNTED.replace("$1", f"'{{{oids}}}'::pg_catalog.oid[]")
@@ -104,10 +93,6 @@ def counted_plainly(
     while cursor.description is None and cursor.nextset():
         pass
     return {catalogs[oid]: (often, more) for oid, often, more in cursor.fetchall()}
-
-
-def _counting(catalogs: Mapping[int, str]) -> str:
-    return f"EXECUTE {COUNTED} ('{{{','.join(map(str, catalogs))}}}')"
 
 
 def _found(rows: Iterable[Row], names: Iterable[Row], *, written: Mapping[str, Written]) -> Found:

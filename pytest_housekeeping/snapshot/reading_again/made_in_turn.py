@@ -9,8 +9,9 @@ shows at the end, where
 
 For a file that replaces or deletes a row of an earlier one leaves that with fewer rows than it had
 made. So what was there between two files is what is there at the end, without what the later ones
-have made. The first file alone may add to an object of before, which no later one touches; to refer
-to a table leaves its mark there (`come_and_gone`).
+have made. The first file alone may add to an object of before, which no later one touches: a
+foreign key marks the row of the table that it refers to (``relhastriggers``), and nothing takes
+that back.
 """
 
 from __future__ import annotations

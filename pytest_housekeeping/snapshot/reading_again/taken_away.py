@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.snapshot.catalog.search import Address, Written, counted_plainly
+from pytest_housekeeping.snapshot.catalog.search import Address, Written, counted
 from pytest_housekeeping.snapshot.catalog.session import OF_FEW, reading_alone
 from pytest_housekeeping.snapshot.catalog.statements import answered, prepared, statements
 from pytest_housekeeping.snapshot.fingerprint import SchemaObject
@@ -83,7 +83,7 @@ class Dwindling:
         }
         depending = map(_noted, noted["pg_depend"].young)
         self._of_extensions = frozenset(row.object for row in depending if row.owner)
-        self._written = counted_plainly(self.connection, self.start.catalogs)
+        self._written = counted(self.connection, self.start.catalogs)
 
     def next(self) -> TakenAway | None:
         """What has gone since the start, or since this was asked last. None where more has happened
@@ -124,7 +124,7 @@ class Dwindling:
         """How many rows each catalog has lost; None where anything was written besides."""
         before, self._written = (
             self._written,
-            counted_plainly(self.connection, self.start.catalogs),
+            counted(self.connection, self.start.catalogs),
         )
         fewer = dict[str, int]()
         for name, (often, more) in self._written.items():

@@ -8,7 +8,7 @@ import psycopg
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot.catalog.search import counted_plainly
+from pytest_housekeeping.snapshot.catalog.search import counted
 from pytest_housekeeping.snapshot.catalog.statements import Scope
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import SchemaObject
@@ -86,12 +86,12 @@ def _in_turn(
 ) -> list[frozenset[SchemaObject]] | None:
     """As the way up does it: see `checks.rollbacks.ascent`."""
     catalogs = before.catalogs
-    written = [counted_plainly(connection, catalogs)]
+    written = [counted(connection, catalogs)]
     for place, text in enumerate(texts, 1):
         connection.execute(text.encode())
         first = "RELEASE hk_file" if place > 1 else ""
         then = "SAVEPOINT hk_file" if place < len(texts) else ""
-        written.append(counted_plainly(connection, catalogs, first=first, then=then))
+        written.append(counted(connection, catalogs, first=first, then=then))
     return made_in_turn(before, _read(connection, before), written)
 
 
