@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,10 @@ def test_a_link_inside_the_tree_is_read(root: Path) -> None:
         ("a.vue", 'db.query("INSERT INTO governance.ledger")', "governance.ledger"),
         ("Ledger.php", "#[ORM\\Table(name: 'ledger', schema: 'governance')]", "governance"),
         ("a.sql.j2", "SELECT\n  * FROM governance.ledger", "governance.ledger"),
+        ("Makefile", 'dump:\n\tpsql -c "SELECT x FROM governance.ledger"', "governance.ledger"),
+        ("load", "#!/bin/sh\npsql -c 'TABLE governance.ledger'", "governance.ledger"),
+        (".env", "URL=postgres://x/y?options=-csearch_path%3Dgovernance", "governance"),
+        ("q.unheard", "SELECT x FROM governance.ledger", "governance.ledger"),
         # Sound ones: packages, members, files, comments.
         ("Repo.java", "import governance.ledger.Entry;\nimport com.governance.ledger;", ""),
         ("repo.go", "governance.Ledger(1)\nx := governance.ledger", ""),
@@ -177,6 +182,14 @@ def test_other_languages_are_searched_for_names(
     found = read(root, name, text)
     assert named(found) == ({names} if names else set())
     assert not any(e.certain for e in found.found if isinstance(e, CodeReference))
+
+
+@pytest.mark.parametrize("text", ["schema", "from", "select", '"', "a."])
+def test_a_search_takes_time_in_proportion(root: Path, text: str) -> None:
+    began = time.process_time()
+    for many in (text * 100_000, text + " " * 200_000):
+        assert named(read(root, "a.yaml", many[:900_000])) == set()
+    assert time.process_time() - began < 5
 
 
 def test_a_library_that_is_not_read_is_said_at_its_import(root: Path) -> None:

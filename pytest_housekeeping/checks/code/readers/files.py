@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 from pytest_housekeeping.checks.code.facts import SkippedFile, Undecided
-from pytest_housekeeping.checks.code.readers.languages import SEARCHED, SUFFIXES
+from pytest_housekeeping.checks.code.readers.languages import SUFFIXES, is_searched
 
 # In bytes: what is larger was generated, and nobody wrote it by hand.
 LARGEST = 1_000_000
@@ -52,10 +52,14 @@ def match(root: Path, patterns: Sequence[str]) -> Matched:
         hits = 0
         for path, entry in _walk(root, pattern, undecided, skipped):
             hits += 1
-            if Path(path).suffix.lower() not in SUFFIXES | SEARCHED:
+            suffix = Path(path).suffix.lower()
+            if suffix not in SUFFIXES and not is_searched(suffix):
                 others.add(path)
             elif entry.is_symlink() and not _is_inside(root, path):
-                undecided[path] = _outside(path)
+                if suffix in SUFFIXES:
+                    undecided[path] = _outside(path)
+                else:
+                    skipped[path] = SkippedFile(file=path, reason="a link out of the tree")
             elif reason := _too_large(path, entry):
                 skipped[path] = SkippedFile(file=path, reason=reason)
             else:

@@ -28,5 +28,16 @@ PROGRAMS = vocabulary(
 )
 """Programs and templates in other languages: they are searched for names, and may hold more."""
 
-SEARCHED = PROGRAMS | vocabulary(".yml .yaml .xml .json .toml .ini .conf .properties")
-"""These, and what configures a mapper."""
+_NEVER = vocabulary(
+    """
+    .md .rst .txt .adoc .html .htm .css .scss .less .svg .csv .tsv .log .po .mo .pot .map .snap
+    .lock .png .jpg .jpeg .gif .ico .webp .pdf .woff .woff2 .ttf .otf .eot .mp3 .mp4 .zip .gz .tgz
+    .tar .jar .war .class .so .dll .dylib .pyc .wasm .bin .docx .xlsx .parquet .avro .db .sqlite
+    """
+)
+
+
+def is_searched(suffix: str) -> bool:
+    """Whether files with it are searched for names: all but prose, data and what is no text. So
+    are configuration, what has no suffix, such as a Makefile, and what nobody has heard of."""
+    return suffix not in SUFFIXES | _NEVER

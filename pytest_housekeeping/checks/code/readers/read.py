@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pytest_housekeeping.checks.code.facts import FileFacts, Undecided
 from pytest_housekeeping.checks.code.readers.files import decode
-from pytest_housekeeping.checks.code.readers.languages import SCRIPT_DIALECTS, SEARCHED
+from pytest_housekeeping.checks.code.readers.languages import SCRIPT_DIALECTS, is_searched
 
 
 def read_source(data: bytes, file: str, suffix: str) -> FileFacts:
     """What the file names. Each language's parser is imported with its first file."""
-    if suffix in SEARCHED:
+    if is_searched(suffix):
         from pytest_housekeeping.checks.code.readers import searched
 
         return searched.read(data.decode(errors="replace"), file)

@@ -23,8 +23,9 @@ from pytest_housekeeping.checks.code.sqltext.fragment import read_fragment
 from pytest_housekeeping.checks.code.sqltext.hints import read_hints
 from pytest_housekeeping.checks.code.sqltext.parse import ParsedStatement, parse_template
 from pytest_housekeeping.checks.code.sqltext.recognize import starts_like_fragment, starts_like_sql
+from pytest_housekeeping.checks.code.sqltext.search import is_command, searched_names
 from pytest_housekeeping.checks.code.sqltext.template import Template, visible_text
-from pytest_housekeeping.checks.code.sqltext.written import WrittenName
+from pytest_housekeeping.checks.code.sqltext.written import WrittenName, find_name
 from pytest_housekeeping.sql.identifiers import split_name
 
 
@@ -84,6 +85,10 @@ class Collector:
                 self._add_written(name, span, f"{how}, a part of a statement", certain=False)
             if names:
                 return True
+        if is_command(text):
+            for parts, kind, at in searched_names(text):
+                name = find_name(text, parts, kind, at)
+                self._add_written(name, span, f"{how}, a command of the shell", certain=False)
         return self.add_options(template, span)
 
     def add_options(self, template: Template, span: Span) -> bool:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from pytest_housekeeping.checks.code.facts import CodeReference, ReferenceKind
 from pytest_housekeeping.checks.code.readers.extract import Extraction
-from pytest_housekeeping.checks.code.readers.languages import PROGRAMS, SEARCHED, SUFFIXES
+from pytest_housekeeping.checks.code.readers.languages import PROGRAMS, SUFFIXES, is_searched
 from pytest_housekeeping.checks.code.resolve.references import resolve
 from pytest_housekeeping.checks.code.resolve.resolution import Resolutions
 from pytest_housekeeping.declarations.boundaries import App
@@ -70,7 +70,7 @@ def describe_code(extraction: Extraction, references: Sequence[CodeReference]) -
     named = len(references) - statements
     files = len(extraction.files)
     lines = [f"{files} files, {statements} statements, {named} references"]
-    searched = [file for file in extraction.files if suffix_of(file) in SEARCHED]
+    searched = [file for file in extraction.files if is_searched(suffix_of(file))]
     if searched:
         lines.append(f"of these only searched for names: {_by_suffix(searched)}")
     if extraction.skipped:

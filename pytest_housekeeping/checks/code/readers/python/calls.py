@@ -22,7 +22,7 @@ from pytest_housekeeping.checks.code.vocabulary import vocabulary
 _CONNECTORS = frozenset(["connect", "create_pool", "ConnectionPool", "AsyncConnectionPool"])
 _NAMING_CALLS = vocabulary(
     """
-    read_sql_table callproc copy_from copy_to write_database
+    read_sql_table callproc copy_from copy_to write_database jdbc
     copy_records_to_table copy_to_table copy_from_table
     """
 )
@@ -67,7 +67,7 @@ def _is_table_name(site: CallSite) -> bool:
 
 
 def _named(site: CallSite, name: str, collector: Collector) -> Iterator[int]:
-    position = 1 if name in ("copy_from", "copy_to") else 0
+    position = 1 if name in ("copy_from", "copy_to", "jdbc") else 0
     argument = argument_of(site.node, position, ("table_name", "table"))
     if argument is None:
         return

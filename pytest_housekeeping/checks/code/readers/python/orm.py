@@ -29,6 +29,7 @@ def read(survey: Survey, collector: Collector, *, imports_a_database: bool) -> N
     for site in survey.calls:
         if site.node.keywords:
             _translated(site, collector)
+            _secondary(site, collector)
             if imports_a_database:
                 _with_schema(site, collector)
         if call_name(site.node) in _NAMING:
@@ -37,6 +38,18 @@ def read(survey: Survey, collector: Collector, *, imports_a_database: bool) -> N
             _of_a_schema(site, collector)
         _by_alembic(site, collector)
         _function_of_a_schema(site, survey, collector)
+
+
+def _secondary(site: CallSite, collector: Collector) -> None:
+    """``relationship("Ledger", secondary="governance.ledger")``."""
+    for keyword in site.node.keywords:
+        if keyword.arg == "secondary" and call_name(site.node) == "relationship":
+            text = static_value(keyword.value, site.scope)
+            parts = tuple(text.split(".")) if text else ()
+            place = span(collector, keyword.value, site.symbol)
+            collector.add_name(
+                parts, ReferenceKind.RELATION, place, how="secondary=", certain=False
+            )
 
 
 def _with_schema(site: CallSite, collector: Collector) -> None:

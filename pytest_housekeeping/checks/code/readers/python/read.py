@@ -15,7 +15,7 @@ from pytest_housekeeping.checks.code.vocabulary import vocabulary
 _POSTGRES_PACKAGES = vocabulary(
     """
     psycopg psycopg2 asyncpg sqlalchemy django pg8000 aiopg databases sqlmodel peewee pandas
-    psycopg_pool alembic tortoise pony records polars
+    psycopg_pool alembic tortoise pony records polars dataset geopandas
     """
 )
 # Their tables stand in calls and classes that are not read.

@@ -12,6 +12,7 @@ from pytest_housekeeping.checks.code.sqltext.recognize import (
     starts_like_fragment,
     starts_like_sql,
 )
+from pytest_housekeeping.checks.code.sqltext.search import is_command
 from pytest_housekeeping.checks.code.sqltext.template import Template, visible_text
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def _read_text(file: ScriptFile, node: Node) -> None:
 
 def _may_name_something(text: Template) -> bool:
     plain = visible_text(text)
-    return starts_like_sql(plain) or starts_like_fragment(plain) or may_hold_options(plain)
+    starts = starts_like_sql(plain) or starts_like_fragment(plain)
+    return starts or is_command(plain) or may_hold_options(plain)
 
 
 def _whole(node: Node) -> Node:

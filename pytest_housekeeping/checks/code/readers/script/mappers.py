@@ -116,3 +116,10 @@ def _sequelize(file: ScriptFile, node: Node) -> None:
         schema = file.static_value(options["schema"]) if "schema" in options else None
         certain = schema is not None
         add_table(file, options["tableName"], schema, how="tableName", certain=certain)
+    elif "schema" in options and options.keys() & {"modelName", "sequelize"}:
+        text = file.static_value(options["schema"])
+        if text is not None:
+            place = file.span(options["schema"])
+            file.collector.add_name(
+                (text,), ReferenceKind.SCHEMA, place, how="a model's schema", certain=False
+            )

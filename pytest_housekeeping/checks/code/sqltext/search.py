@@ -1,0 +1,53 @@
+"""Names with a schema in a text that no parser here understands, found by what stands before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pytest_housekeeping.checks.code.facts import ReferenceKind
+from pytest_housekeeping.sql.identifiers import split_name
+
+Found = tuple[tuple[str, ...], ReferenceKind, int]
+"""The parts of a name, what it names, and where it stands."""
+
+# A quote that is escaped in its string is one of SQL.
+_PART = r'(?:\\?"[^"\\\n]+\\?"|[A-Za-z_][\w$]*)'
+_NAME = rf"(?P<name>{_PART}\.{_PART})(?![\w.])"
+# Behind a word of SQL, or alone in quotes: anything else with a dot is a method, a file, a module.
+_FOUND = re.compile(
+    rf"(?i:\b(?:from|join|into|update|only|table|copy|truncate|references|using)[\s=:(]+){_NAME}"
+    rf"|(?i:\b(?:select|call|perform|execute)\s+){_NAME.replace('name', 'call')}\s*\("
+    rf"|['\"`]{_NAME.replace('name', 'alone')}['\"`]"
+)
+# schema = "governance", schema: governance, @schema_prefix "governance", search_path=governance
+_SCHEMA = re.compile(
+    r"(?i)(?:\b|-c)(?:table_?)?(?:schema(?:_?(?:name|prefix|search_path))?|search_?path|currentSchema)"
+    r"['\"]?(?:\s{0,9}(?:=>|[=:(]|%3D)\s{0,9}|\s{1,9})['\"]?(?P<schema>[A-Za-z_][\w$]*)"
+)
+# #[…] is an attribute of PHP and of Rust, and * FROM the rest of a SELECT.
+_COMMENT = re.compile(r"[ \t]*(?://|#(?!\[)|--|\*(?!\s*(?i:from)\b)|/\*|<!--|;)")
+
+
+_COMMAND = re.compile(r"\b(?:psql|pg_dump|pg_restore|pgbench|vacuumdb|clusterdb|reindexdb)\s")
+
+
+def searched_names(text: str) -> Iterator[Found]:
+    """What may name a relation, a function or a schema, outside of lines that are comments."""
+    for match in _FOUND.finditer(text):
+        group = match.lastgroup or "name"
+        if not _is_comment(text, match.start(group)):
+            kind = ReferenceKind.FUNCTION if group == "call" else ReferenceKind.RELATION
+            yield split_name(match[group].replace("\\", "")), kind, match.start(group)
+    for match in _SCHEMA.finditer(text):
+        if not _is_comment(text, match.start("schema")):
+            yield (match["schema"],), ReferenceKind.SCHEMA, match.start("schema")
+
+
+def is_command(text: str) -> bool:
+    """Whether it is a command of the shell that starts a program of PostgreSQL's."""
+    return _COMMAND.search(text) is not None
+
+
+def _is_comment(text: str, at: int) -> bool:
+    return _COMMENT.match(text, text.rfind("\n", 0, at) + 1) is not None
