@@ -1,4 +1,4 @@
-"""That a result restores, where an earlier run of this machine has shown it of the very same."""
+"""The proof that a result can be restored, kept for later runs of this machine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _RESTORES = "restores"
 
 @dataclass(frozen=True, kw_only=True)
 class KnownRestores:
-    """The proof that is ``kept`` by all that it depends on; what is proved now is so ``at`` that
-    moment, and what rests on an earlier proof as of that."""
+    """Reads and writes that proof in ``kept``. A proof of this run is dated ``at``; one that rests
+    on an earlier proof keeps the earlier date."""
 
     kept: KeptVerdicts
     server_major: int
@@ -33,7 +33,7 @@ class KnownRestores:
         )
 
     def keep(self, proof: BackupProof) -> BackupProof:
-        """The proof itself."""
+        """Keep the proof, and return it."""
         shown = moment_of(proof.since) if proof.since else self.at
         verdict = Verdict(examined=proof.objects, evidence=proof.limits)
         self.kept.keep({_RESTORES: verdict}, at=shown)

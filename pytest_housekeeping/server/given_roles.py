@@ -164,7 +164,6 @@ def lend_password(
     "" where the server trusts whoever reaches it. Raises `ServerError` for a role that has a
     password of its own: it is not changed.
     """
-
     password = derived_password(cluster, role)
     if not password:
         return "", False

@@ -24,11 +24,11 @@ _ROLE = re.compile(rb'^CREATE ROLE ("(?:[^"]|"")*") WITH [^\n]*;$', re.MULTILINE
 
 @dataclass(kw_only=True)
 class BackupCopy:
-    """On a server of its own, which may have ``stubs``, it stays until the end.
+    """The restored backup. It has a server of its own, which may have ``stubs``, until the end.
 
-    A server that was ``given`` holds one copy at a time, and the one of production is made there
-    too: once it has been shown to restore it is taken away, and restored again, beside that one,
-    where PostgreSQL has to be asked whether two texts are the same.
+    Where a server was ``given``, the copy of production needs that one too, and it holds one copy
+    at a time. So the backup is restored there, read and dropped; it is restored once more beside
+    the copy of production only where PostgreSQL has to say whether two texts mean the same.
     """
 
     given: RestoreServer | None = None
@@ -87,5 +87,5 @@ class BackupCopy:
 
 
 def _made(roles: bytes) -> list[tuple[str, bytes]]:
-    """The roles that the text makes, each with its statement."""
+    """The roles that a dump of roles creates, each with its CREATE ROLE."""
     return [(unquoted(found[1].decode()), found[0]) for found in _ROLE.finditer(roles)]

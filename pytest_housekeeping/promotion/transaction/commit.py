@@ -204,7 +204,7 @@ class Commits:
     def _look_again(
         self, step: Step, proved: Fingerprint, *, patience_s: float = PATIENCE_S
     ) -> None:
-        """After COMMIT the first thing: nothing ran inside it that changed the schema."""
+        """Read the schema right after COMMIT: what ran during it may have changed the schema."""
         batch = self.batch
         with batch.progress.doing("reading the schema again, behind COMMIT"):
             look = look_behind_commit(
@@ -214,7 +214,7 @@ class Commits:
         self.unproved, self._unread = look.said, None
 
     def _moved(self, before: Fingerprint, after: Fingerprint) -> Sequence[Difference]:
-        """What differs, but for what the settings declare as moving by itself."""
+        """The differences that the setting ``may_move`` does not declare."""
         return split_declared(before, after, self.batch.context.config.may_move).others
 
     def _done(self, step: Step) -> None:

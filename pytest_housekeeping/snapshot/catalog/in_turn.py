@@ -1,5 +1,7 @@
-"""A reading of a database that nobody writes to, by two sessions: the one takes what the other has
-not come to, so that it takes half as long where two processors have nothing else to do."""
+"""Two sessions that share the queries of one reading: each takes the next one that is left.
+
+That takes half as long where two processors are free. Nobody may write to the database meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ OpenedBeside: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
 @dataclass(kw_only=True)
 class InTurn:
-    """``asked`` are the statements, ``left`` those that no session has taken, the next one last."""
+    """The statements that are ``asked``, and those ``left`` that no session has taken yet; the next
+    one is the last of the list."""
 
     asked: tuple[Statement, ...]
     left: list[Statement]
@@ -26,7 +29,7 @@ class InTurn:
     _other: Future[None] | None = None
 
     def answers(self, connection: Connection) -> Answers:
-        """What all of them find. What the other session could not ask, this one does."""
+        """The rows of all statements. Where the other session has failed, this one asks again."""
         self._ask(connection)
         wait(filter(None, [self._other]))
         self.left += [each for each in self.asked if each.place not in self._rows]
@@ -34,7 +37,7 @@ class InTurn:
         return [(each, self._rows[each.place]) for each in self.asked]
 
     def begin(self, worker: ThreadPoolExecutor, beside: OpenedBeside) -> None:
-        """Let the other session begin, in a thread that it belongs to."""
+        """Open the other session in a thread, and let it take statements."""
 
         def ask() -> None:
             with beside() as other:
@@ -53,8 +56,8 @@ class InTurn:
 
 @contextmanager
 def in_turn(scope: Scope, beside: OpenedBeside | None) -> Iterator[InTurn | None]:
-    """What is asked in turn with the session ``beside``, which has begun: what is asked of
-    relations takes most of the time, and the dearest of it comes first."""
+    """The queries about relations, which take most of the time, the dearest first, shared with the
+    session ``beside``, which has begun; None without such a session."""
     if beside is None:
         yield None
         return

@@ -1,7 +1,7 @@
-"""The kept copy of one key, and what a server that begins with it has read of it.
+"""A kept copy that a server begins with, by its key, and the reading that was made of it.
 
-It is looked at in either case: where it is asked for, and where a server is to begin with it while
-production is still looked at, because a copy of just the schema that is on record there was kept.
+A copy is read whenever a server begins with it: by the key of what was dumped, or ahead of that by
+the key under which a copy was kept of the schema that is on record in production.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _OPTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class ForeseenCopy:
-    """``readings`` has the one that shows that the copy is what was kept, until somebody takes
-    it."""
+    """The copy of a ``key``. ``readings`` is empty until a server has begun with it; then it has
+    the reading by which it was compared with what was kept, until somebody takes that out."""
 
     key: str
     major: int

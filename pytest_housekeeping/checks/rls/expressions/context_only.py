@@ -70,7 +70,6 @@ class ContextOnly:
 
     def holds(self, node: Any) -> bool:
         """Below the node no table is read, and each function gives the same in every session."""
-
         current_role = (
             "SVFOP_CURRENT_ROLE",
             "SVFOP_CURRENT_USER",
@@ -87,7 +86,6 @@ class ContextOnly:
 
     def returns_rows(self, node: Any) -> bool:
         """A set-returning function is called in it, outside of any sub-select."""
-
         if is_a(node, "SubLink"):
             return False
         if is_a(node, "FuncCall") and names_of(node.funcname)[-1] in self.set_returning:

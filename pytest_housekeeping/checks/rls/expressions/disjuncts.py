@@ -13,7 +13,6 @@ _MOST_DISJUNCTS = 32
 
 def disjuncts(node: Any) -> list[Any]:
     """Conditions of which one is true wherever the given one is; itself where there are none."""
-
     if is_a(node, "CaseExpr") and node.arg is None:
         return _cases(node)
     if not is_a(node, "BoolExpr"):
@@ -32,7 +31,6 @@ def disjuncts(node: Any) -> list[Any]:
 
 def _cases(node: Any) -> list[Any]:
     """``CASE`` as disjuncts: each result, where its condition is true and no earlier one is."""
-
     found: list[Any] = []
     before: list[Any] = []
     for when in node.args or ():

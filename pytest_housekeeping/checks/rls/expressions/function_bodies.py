@@ -32,7 +32,6 @@ def queries_of(function: ProjectFunction) -> Iterator[Any]:
     Raises BodyUnread for another language than SQL and PL/pgSQL, for a text that does not parse,
     for a statement that is no query, and for EXECUTE.
     """
-
     try:
         if function.language == "plpgsql":
             yield from _plpgsql_queries(function)
@@ -47,7 +46,6 @@ def queries_of(function: ProjectFunction) -> Iterator[Any]:
 
 def _select_of(statement: Any) -> Any:
     """The SELECT of an SQL function, or the RETURN or BEGIN ATOMIC that its definition shows."""
-
     if is_a(statement, "SelectStmt", "ReturnStmt"):
         return statement
     if is_a(statement, "CreateFunctionStmt") and statement.sql_body is not None:
@@ -57,7 +55,6 @@ def _select_of(statement: Any) -> Any:
 
 def _plpgsql_queries(function: ProjectFunction) -> Iterator[Any]:
     """Every query and expression in a PL/pgSQL body; an assignment is read for its right side."""
-
     tree = parse_plpgsql(function.definition)
     text = json.dumps(tree)
     if "PLpgSQL_stmt_dyn" in text or '"dynquery"' in text:

@@ -30,7 +30,6 @@ def settings_in(texts: Sequence[str], context_only: ContextOnly) -> Iterator[str
 
 def functions_in(expression: str) -> tuple[tuple[str, ...], ...]:
     """The names of the functions that an expression calls. Raises UnreadableExpression."""
-
     return tuple(
         names_of(item.funcname)
         for item in walk(parse_expression(expression))
@@ -59,7 +58,6 @@ def own_columns_in(expression: str) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def schemas_in(expression: str) -> frozenset[str]:
     """The schemas that an expression names, but for pg_catalog. Raises UnreadableExpression."""
-
     found: set[str] = set()
     stack: list[Any] = [parse_expression(expression)]
     while stack:

@@ -25,7 +25,6 @@ def parse_expression(expression: str) -> Any:
 
 def parse_condition(text: str) -> Any:
     """The syntax tree of a condition, as it stands in WHERE; raises the parser's own error."""
-
     statement: Any = parse(f"SELECT WHERE {text}")[0].stmt
     return statement.whereClause
 
@@ -42,7 +41,6 @@ def only_readable() -> Iterator[None]:
 @lru_cache(maxsize=4096)
 def _unreadable(expression: str) -> str:
     """Why an expression cannot be relied on: what is printed must read as what was parsed."""
-
     try:
         printed(parse_condition(expression))  # which reads again what it prints
     except (ParseError, Unprintable) as error:

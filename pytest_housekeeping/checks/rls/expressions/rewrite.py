@@ -133,7 +133,6 @@ class _Rewriter:
 
     def _compared_with_elements(self, node: Any) -> Any:
         """``x = ANY (array)`` as one comparison for each element: PostgreSQL folds only these."""
-
         if is_a(node, "A_Expr") and node.kind in (
             "AEXPR_OP_ANY",
             "AEXPR_OP_ALL",
@@ -168,7 +167,6 @@ class _Rewriter:
 
     def _null_in_array(self, tested: Any, source: Any) -> Any:
         """``NULL = ANY (column)``: NULL, or false where the array is empty."""
-
         if is_a(source, "SelectStmt") or not self._is_context_only(tested):
             return None
         part = ContextPart(text=printed(tested))
@@ -242,7 +240,6 @@ def _is_computed(node: Any) -> bool:
 def _has_outer_column(node: Any) -> bool:
     """pg_get_expr prints a column of the policy's own table without the table's name, and one of a
     sub-select with its alias."""
-
     inner = {
         str(item.alias.aliasname)
         for item in walk(node)

@@ -65,7 +65,6 @@ def _fitting(column: ColumnShape, suggested: Sequence[str]) -> list[str]:
 def _suggestions(text: str) -> Iterator[str]:
     """Values that an expression suggests: its literals, texts as long as its numbers, and texts
     that match its patterns."""
-
     try:
         tree = parse(f"SELECT WHERE {text}")
     except ParseError:

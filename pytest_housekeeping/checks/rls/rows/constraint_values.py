@@ -78,7 +78,6 @@ def solve(
 
 def columns_in(text: str, shape: TableShape) -> tuple[str, ...]:
     """The columns of the table that an expression names. Raises NoRow where it does not parse."""
-
     names = {column.name for column in shape.columns}
     try:
         tree = parse(f"SELECT WHERE {text}")
