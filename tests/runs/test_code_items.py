@@ -119,14 +119,39 @@ def test_an_exemption_is_exact_and_fails_when_its_cause_is_gone(tmp_path: Path) 
         '\n[[exempt]]\nfile = "app/peek.py"\nsymbol = "peek"\nobject = "vault.secret"\n'
         'reason = "the vault moves out in spring"\n'
     )
-    shop = project(tmp_path, {"app/peek.py": BAD, "checks/boundaries.toml": BOUNDARIES + exempt})
+    of_rule = (
+        '\n[[exempt]]\ncontract = "desk stays out of the vault"\nrule = "{rule}"\n'
+        'object = "desk.count"\ndetail = "{detail}"\nreason = "the monthly report"\n'
+    )
+    shown = "desk_app may select from it and see vault.secret, with the rights of its owner"
+    built = of_rule.format(
+        rule="boundary-dependency", detail="this view of the source needs the table vault.secret"
+    )
+    files: dict[str, str | bytes | None] = {
+        "app/peek.py": BAD,
+        "sql/migrations/0002_count.sql": "CREATE VIEW desk.count AS SELECT content FROM"
+        " vault.secret;\nGRANT SELECT ON desk.count TO desk_app;\n",
+        "checks/boundaries.toml": BOUNDARIES
+        + exempt
+        + of_rule.format(rule="boundary-view", detail=shown)
+        + built,
+    }
+    shop = project(tmp_path, files)
     let_stand = shop.run()
-    shop.write({"app/peek.py": None})
+    shop.write({"app/peek.py": None, "sql/migrations/0002_count.sql": None})
     stale = shop.run()
 
     assert (let_stand.code, let_stand.steps[OUT]) == (0, "passed"), let_stand.output
     assert (stale.code, stale.steps[OUT]) == (1, "failed")
     assert "matches nothing any more" in stale.output
+    exempted = let_stand.audit["compared"]["exempted"]
+    assert {(each["rule"], each["object"], each["reason"]) for each in exempted} == {
+        ("boundary-dependency", "desk.count", "the monthly report"),
+        ("boundary-view", "desk.count", "the monthly report"),
+        ("code-boundary", "app/peek.py vault.secret", "the vault moves out in spring"),
+    }
+    assert "<h3>3 exempt</h3>" in let_stand.page
+    assert stale.findings("boundary-exemption") == ["desk.count", "desk.count"]
 
 
 def test_the_baseline_lets_stand_what_stood_and_only_shrinks(tmp_path: Path) -> None:
