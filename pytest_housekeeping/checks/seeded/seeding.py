@@ -7,7 +7,7 @@ and of after, as far as such values are found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -16,7 +16,7 @@ from psycopg import sql
 from pytest_housekeeping.checks.rls.rows.canary import insert_statement
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow, columns_in
 from pytest_housekeeping.checks.rls.rows.row_maker import MadeUpRow, RowMaker
-from pytest_housekeeping.checks.rls.rows.table_shape import ColumnShape, TableShape, read_shapes
+from pytest_housekeeping.checks.rls.rows.table_shape import ColumnShape, TableShape
 from pytest_housekeeping.checks.rls.rows.type_values import TEXTS
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
@@ -31,13 +31,6 @@ class Seeded:
 
     rows: Mapping[str, int]
     reasons: Mapping[str, str]
-
-
-def shapes_of(
-    connection: Connection, tables: Sequence[tuple[str, str]]
-) -> Mapping[str, TableShape]:
-    """What a row of these must be like, in a transaction of the connection."""
-    return read_shapes(connection, tables)
 
 
 def seed(

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.rows.table_shape import TableShape
-from pytest_housekeeping.checks.seeded.seeding import Seeded, seed, shapes_of
+from pytest_housekeeping.checks.rls.rows.table_shape import TableShape, read_shapes
+from pytest_housekeeping.checks.seeded.seeding import Seeded, seed
 from pytest_housekeeping.checks.seeded.values import Loss, TableRows, losses, read_rows
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
@@ -99,9 +99,9 @@ def _try(
     known = {table.name: (table.schema, table.table) for table in tables}
     with spare.connect() as superuser:
         superuser.execute("BEGIN")
-        before = shapes_of(superuser, list(known.values()))
+        before = read_shapes(superuser, list(known.values()))
         with rehearsal.printing() as result:
-            after = shapes_of(result, list(known.values()))
+            after = read_shapes(result, list(known.values()))
         tried = _Tried(seeded=seed(superuser, before, after, known), columns=_columns(before))
         superuser.execute("COMMIT")
         if not tried.seeded.rows:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.checks.seeded.seeding import Seeded, seed, shapes_of
+from pytest_housekeeping.checks.rls.rows.table_shape import read_shapes
+from pytest_housekeeping.checks.seeded.seeding import Seeded, seed
 from pytest_housekeeping.checks.seeded.values import losses, read_rows
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -32,10 +33,10 @@ def shop(superuser: Connection) -> Iterator[Connection]:
 
 def seeded(connection: Connection, batch: str) -> Seeded:
     """The rows for a batch, which is applied and taken back before, to know what it makes."""
-    before = shapes_of(connection, list(NAMES.values()))
+    before = read_shapes(connection, list(NAMES.values()))
     connection.execute("SAVEPOINT after")
     connection.execute(batch.encode())
-    after = shapes_of(connection, list(NAMES.values()))
+    after = read_shapes(connection, list(NAMES.values()))
     connection.execute("ROLLBACK TO SAVEPOINT after")
     return seed(connection, before, after, NAMES)
 
