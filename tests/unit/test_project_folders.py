@@ -33,7 +33,9 @@ def document(name: str) -> dict[Any, Any]:
 def places(name: str, **inputs: str) -> list[str]:
     """The group and the environments of a workflow, with these inputs."""
     loaded = document(name)
-    context = {"inputs": Given(inputs), "github": {"event": {"pull_request": {"number": "5"}}}}
+    event = {"pull_request": {"number": "5", "head": {"repo": {"full_name": "a/team"}}}}
+    github = {"event_name": "pull_request", "repository": "a/team", "event": event}
+    context = {"inputs": Given(inputs), "github": github}
     environments = [job.get("environment") for job in loaded["jobs"].values()]
     texts = [loaded["concurrency"]["group"], *dict.fromkeys(filter(None, environments))]
     return [interpolate(each, context) for each in texts]
