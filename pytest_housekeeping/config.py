@@ -82,6 +82,7 @@ class Stub:
     name: str
     types: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
     access_methods: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     operator_classes: tuple[str, ...] = ()

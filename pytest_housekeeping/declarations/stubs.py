@@ -28,7 +28,7 @@ _NAME = re.compile(r"[a-z0-9_]+(?:-[a-z0-9_]+)*")
 _VERSION = re.compile(r"\d+(?:\.\d+)*")
 # A type of which nothing is told but its name; with (n) it takes one number: vector(3).
 OPAQUE = re.compile(r"([a-z_][a-z0-9_]{0,58})(\(n\))?")
-_MORE = ("access_methods", "operators", "operator_classes")
+_MORE = ("tables", "access_methods", "operators", "operator_classes")
 _KEYS = ("types", "functions", *_MORE, "version", "schema", "trusted")
 # Of each key whose texts are the rest of a statement: its beginning, what the parser calls it
 # and how the rest is written.
@@ -39,6 +39,7 @@ _STATEMENTS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
         ", NAME AS (…) or NAME AS ENUM (…), or NAME or NAME(n) alone",
     ),
     "functions": ("CREATE FUNCTION", ("CreateFunctionStmt",), ": NAME(ARGUMENTS) RETURNS TYPE"),
+    "tables": ("CREATE TABLE", ("CreateStmt",), ": NAME (COLUMN TYPE, …)"),
     "operators": (
         "CREATE OPERATOR",
         ("DefineStmt",),

@@ -67,10 +67,16 @@ def _control(stub: Stub) -> str:
 
 def script(stub: Stub) -> Iterator[str]:
     """The statements that make it, with the schemas that its functions name."""
-    yield from (f"CREATE SCHEMA {quoted(each)}" for each in _schemas(stub))
+    for each in _schemas(stub):
+        # A dump makes the schema before it; IF NOT EXISTS takes none that is no member.
+        there = f"IF pg_catalog.to_regnamespace('{quoted(each)}') IS NULL"
+        yield f"DO $hk$ BEGIN {there} THEN CREATE SCHEMA {quoted(each)}; END IF; END $hk$"
     for each in stub.types:
         opaque = OPAQUE.fullmatch(each)
         yield from _opaque(opaque[1], bool(opaque[2])) if opaque else [f"CREATE TYPE {each}"]
+    for each in stub.tables:
+        yield f"CREATE TABLE {each}"
+        yield f"GRANT SELECT ON {_table(each)} TO PUBLIC"
     for each in stub.functions:
         yield _function(stub, f"CREATE FUNCTION {each}")
     # An index of one is one of hashes: whatever its size, a value fits into it.
@@ -84,6 +90,12 @@ def _schemas(stub: Stub) -> list[str]:
     names = (parse(f"CREATE FUNCTION {each}")[0].body["funcname"] for each in stub.functions)
     said = {name[0]["String"]["sval"] for name in names if len(name) > 1}
     return sorted(said - {stub.schema})
+
+
+def _table(declared: str) -> str:
+    relation = parse(f"CREATE TABLE {declared}")[0].body["relation"]
+    names = [relation[key] for key in ("schemaname", "relname") if relation.get(key)]
+    return ".".join(map(quoted, names))
 
 
 def _opaque(name: str, takes_number: bool) -> Iterator[str]:

@@ -78,6 +78,7 @@ def _not_proved(stub: Stub) -> Finding:
 
 def _declared(stub: Stub) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "types", stub.types
+    yield "tables", stub.tables
     yield "functions", stub.functions
     yield "access methods", stub.access_methods
     yield "operators", stub.operators

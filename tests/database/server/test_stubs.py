@@ -95,17 +95,21 @@ def test_a_stub_is_made_as_the_extension_is_and_survives_a_backup(stubbed: Serve
 def test_every_stub_of_the_package_can_be_made_and_dumped() -> None:
     names = shipped_names()
     shipped = read_stubs({"stubs": dict.fromkeys(names, "shipped")}, Problems("a test"))
+    fixed = {stub.name for stub in shipped if stub.schema}
     server = start(ServerSettings(stubs=shipped))
     try:
         database = server.database()
         with connect(database.superuser_conninfo) as connection:
-            connection.execute("CREATE SCHEMA extensions")
+            # A dump makes the schemas first, also those that a stub would make.
+            connection.execute("CREATE SCHEMA extensions; CREATE SCHEMA net")
             for name in names:
-                connection.execute(f'CREATE EXTENSION "{name}" SCHEMA extensions'.encode())
+                place = "" if name in fixed else "SCHEMA extensions"
+                connection.execute(f'CREATE EXTENSION "{name}" {place}'.encode())
             row = connection.execute(
                 "SELECT cron.schedule('tidy', '0 3 * * *', 'VACUUM'), net.http_post('https://x.y')"
             ).fetchone()
             assert row == (1, 1)
+            connection.execute("SELECT jobid FROM cron.job; SELECT pgmq.create('q')")
             # PostgreSQL 16 of the wheel has this one itself.
             assert stubs_of(connection) == set(names) - {"vector"}
         dump = dump_schema(database.superuser_conninfo, server_major=16)
@@ -151,7 +155,7 @@ def test_another_error_has_nothing_to_do_with_a_stub(
         told = _refused(in_stubs, statement, Config(root=tmp_path, stubs=STUBS))
         assert "stubs" not in told.why
     told = _refused(in_stubs, "SELECT nothing()", Config(root=tmp_path))
-    assert told.why == ""
+    assert "stubs" not in told.why
 
 
 def _refused(database: StagingDatabase, statement: str, config: Config) -> HousekeepingError:

@@ -45,6 +45,7 @@ def test_a_stub_is_its_types_and_functions(tmp_path: Path) -> None:
         ("stubs.'../x' = { types = ['a'] }", "is no name of an extension"),
         ("stubs.'a--b' = { types = ['a'] }", "is no name of an extension"),
         ("stubs.a = { types = ['a'], casts = ['='] }", "unknown key 'casts'"),
+        ("stubs.a = { types = ['a'], tables = ['b AS TABLE c'] }", "behind CREATE TABLE: NAME"),
         ("stubs.a = { types = ['a'], operators = ['='] }", "what stands behind CREATE OPERATOR:"),
         ("stubs.a = { types = ['a'], operator_classes = ['b'] }", "CREATE OPERATOR CLASS"),
         ("stubs.a = { types = ['a'], access_methods = ['b; c'] }", "write the name of one"),
