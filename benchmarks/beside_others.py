@@ -150,7 +150,7 @@ def shown(
     *,
     each: bool,
 ) -> int:
-    """Print the table; 1 where another catches what is missed here, or a sound variant alarms."""
+    """Print the table; 1 for a defect that is missed here, or an alarm, of which nobody knew."""
     stories = [*planted, *sound]
     defect = [True] * len(planted) + [False] * len(sound)
     if each:
@@ -174,7 +174,7 @@ def shown(
         others = [tool for tool in said if tool != OURS and said[tool][number]]
         ours = said[OURS][number]
         if defect[number] is not bool(ours):
-            wrong = 1
+            wrong |= not story.known or (defect[number] and bool(others))
             words = (
                 f"missed, caught by {others or 'nobody'}" if defect[number] else f"alarm: {ours}"
             )

@@ -1,4 +1,4 @@
-"""A third round, by somebody who had read no rule again; not in ``beside_others``.
+"""A third round, by somebody who had read no rule again.
 
 Of its defects those stand here that were missed, and what a definer's body may get wrong in front
 of the rows that it gives away; of the sound ones those that raised an alarm, and their neighbours.
