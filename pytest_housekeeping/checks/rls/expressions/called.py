@@ -36,8 +36,8 @@ def called_queries(call: Node, functions: Functions) -> Iterator[Called]:
     if schema == ["pg_catalog"]:
         return
     for function in functions(name):
-        if schema and function.schema != schema[-1]:
-            continue
+        if (schema and function.schema != schema[-1]) or not function.definition:
+            continue  # of one in C the catalog holds no statement
         try:
             (created,) = (each.stmt for each in parse(function.definition))
             arguments = dict(_arguments(created, call, function.name))
