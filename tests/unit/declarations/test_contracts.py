@@ -26,6 +26,16 @@ def loaded(root: Path, text: str) -> str:
     return ""
 
 
+@pytest.mark.parametrize("rule", ["", 'rule = "code-broken"\n', 'rule = "running-row"\n'])
+def test_an_exemption_of_code_where_there_is_none_is_misuse(tmp_path: Path, rule: str) -> None:
+    exempt = '[[exempt]]\nfile = "src/a.py"\nsymbol = "f"\nobject = "vault.t"\nreason = "x"\n'
+    text = ZONE + CONTRACT.format("forbidden") + exempt + rule
+    assert "the exemption of f in src/a.py is read by nobody" in loaded(tmp_path, APP + text)
+    (tmp_path / "checks" / "boundaries.toml").unlink()
+    (tmp_path / "checks").rmdir()
+    assert loaded(tmp_path, APP + 'code = ["src/**"]\n' + text) == ""
+
+
 @pytest.mark.parametrize(
     ("keys", "contract", "unread"),
     [

@@ -88,6 +88,7 @@ def test_an_exemption_holds_on_its_last_day() -> None:
         (GOOD + EXEMPT.replace('reason = "public"', ""), "has no 'reason'"),
         (GOOD + EXEMPT.replace("venture.country", "venture.*"), "wildcard"),
         (GOOD + EXEMPT.replace("enabled", "enable"), "did you mean 'rls-not-enabled'?"),
+        (GOOD + EXEMPT.replace("rls-not-enabled", "boundary-view"), "into boundaries.toml"),
         (GOOD + EXEMPT + EXEMPT, "repeats the exemption"),
         (GOOD + EXEMPT + 'until = "2027"', "not a day"),
         (GOOD + EXEMPT + "until = 2027-06-30T00:00:00", "not a day"),

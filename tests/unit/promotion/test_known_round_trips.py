@@ -13,7 +13,7 @@ import pytest
 from pytest_housekeeping.checks.json_cache import write_entries
 from pytest_housekeeping.checks.rollbacks.round_trip_input import AppliedRepeatable, RoundTripInput
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.model import Finding, Kind, Level, Mode, Verdict
+from pytest_housekeeping.model import Finding, Kind, LetStand, Level, Mode, Verdict
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.test_discovery import TestNames
@@ -32,7 +32,12 @@ NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = SimpleNamespace(started_at=NOW)
 RECENT = Recent(now=NOW, days=7)
 LOST = Finding(rule="rollback-destroys", level=Level.NOTICE, object="column t.a", detail="3 rows")
-PASSED = Verdict(examined=7, findings=(LOST,), evidence=("undone and applied again",))
+PASSED = Verdict(
+    examined=7,
+    findings=(LOST,),
+    evidence=("undone and applied again",),
+    exempted=(LetStand(rule="r", object="o", reason="why"),),
+)
 FAILED = replace(PASSED, findings=(replace(LOST, level=Level.ERROR),))
 FILES = {
     "sql/bootstrap/roles.sql": "CREATE ROLE r;",
