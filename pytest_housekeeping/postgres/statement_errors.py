@@ -24,9 +24,10 @@ _UNSEEN_FIX = (
     " with: -- hk: row-security=on"
 )
 
-# Sentences of PostgreSQL's own, in which no word of a statement stands.
+# Sentences of PostgreSQL's own, and of a stub, in which no word of a statement stands.
 _OWN_WORDS = re.compile(
     r"permission denied to (?:create|alter) role|must be superuser to [a-z ]+"
+    r"|extension [\w-]+ is a stub here, and \w+ has no body in it"
     r"|[Oo]nly roles with the [A-Z]+ attribute may [a-z]+ (?:roles with )?the [A-Z]+ attribute"
 )
 

@@ -110,6 +110,7 @@ def test_every_stub_of_the_package_can_be_made_and_dumped() -> None:
             ).fetchone()
             assert row == (1, 1)
             connection.execute("SELECT jobid FROM cron.job; SELECT pgmq.create('q')")
+            connection.execute("SELECT pgmq.send('q', '{}')")
             # PostgreSQL 16 of the wheel has this one itself.
             assert stubs_of(connection) == set(names) - {"vector"}
         dump = dump_schema(database.superuser_conninfo, server_major=16)
