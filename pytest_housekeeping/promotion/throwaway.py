@@ -22,7 +22,7 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 Result = TypeVar("Result")
 
 _EXTENSION = re.compile(r'extension "([^"]+)" is not available')
-_STUB = re.compile(r"extension \S+ is a stub here")
+_STUB = re.compile(r"extension \S+ is a stub here|type modifier is not allowed for type")
 # undefined_function, an operator as well; undefined_object, a type or an operator class.
 _UNKNOWN = ("42883", "42704")
 _INSUFFICIENT = "42501"

@@ -128,6 +128,7 @@ def test_every_stub_of_the_package_can_be_made_and_dumped() -> None:
         ("SELECT fetched('x')", "extension http is a stub here, and fetched has no body in it"),
         ("CREATE TABLE a (b embedding(3) PRIMARY KEY)", "no default operator class"),
         ("SELECT ''::embedding = ''::embedding", "operator does not exist"),
+        ("CREATE TABLE a (b answer(3))", 'type modifier is not allowed for type "answer"'),
         ("SELECT posted('x')", "function posted(unknown) does not exist"),
         ("CREATE TABLE a (b header)", 'type "header" does not exist'),
     ],
