@@ -30,7 +30,16 @@ LEVELS = [
     ("boundaries.toml", ("## `boundaries.toml`", "### `[apps.NAME]`"), "[apps.x]"),
     ("boundaries.toml", ("## `boundaries.toml`", "### `[zones.NAME]`"), "[zones.x]"),
     ("boundaries.toml", ("## `boundaries.toml`", "### `[[contract]]`"), "[[contract]]"),
-    ("boundaries.toml", ("## `boundaries.toml`", "### `[[exempt]]`"), "[[exempt]]"),
+    (
+        "boundaries.toml",
+        ("## `boundaries.toml`", "### `[[exempt]]`", "#### A finding in the database"),
+        '[[exempt]]\nrule = "boundary-view"',
+    ),
+    (
+        "boundaries.toml",
+        ("## `boundaries.toml`", "### `[[exempt]]`", "#### A finding in code"),
+        "[[exempt]]",
+    ),
     ("baseline.toml", ("## `baseline.toml`",), ""),
     ("baseline.toml", ("## `baseline.toml`", "### `[[instance]]`"), "[[instance]]"),
 ]
@@ -60,9 +69,10 @@ def test_the_keys_of_a_table_are_those_that_are_read(
     known = re.search(rf"- {where} has an unknown key 'qqqqqqqq' \(known: (.*)\)", said)
     assert known is not None, said
     assert set(documented) == set(known[1].split(", "))
-    missing = (
-        set(re.findall(rf"- {where} has no '(\w+)'", said)) if opening or documented else set()
-    )
+    missing = {
+        *re.findall(rf"- {where} has no '(\w+)'", said),
+        *re.findall(r"^(\w+) =", opening, re.MULTILINE),
+    }
     assert {key for key, needed in documented.items() if needed == "yes"} == missing
     assert set(documented.values()) <= {"yes", "no"}
 
