@@ -34,7 +34,7 @@ import psycopg
 from beside_stories import KINDS, LOOK_ALIKES, PLANTED, UNTRUSTED, Story
 
 from pytest_housekeeping.checks.boundaries.verdict import verify_contract
-from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
+from pytest_housekeeping.checks.rls import AskedBefore, evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.model import Level
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
@@ -220,12 +220,12 @@ def by_housekeeping(database: StagingDatabase, story: Story) -> Reports:
     with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
         connection.execute("BEGIN")
         read = [rule for rule in story.rules if not rule.proof]
-        seen = evaluate_rules(connection, story.contract, read)
+        before = AskedBefore(evaluations=evaluate_rules(connection, story.contract, read))
         found = [
             finding
             for rule in story.rules
             for finding in verify_rule(
-                connection, story.contract, rule, today=date(2026, 6, 1), evaluations=seen
+                connection, story.contract, rule, today=date(2026, 6, 1), before=before
             ).findings
         ]
         if story.beside:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from pytest_housekeeping.declarations.code_baseline import Baseline, write_basel
 from pytest_housekeeping.declarations.contracts import BASELINE
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Kind, Level, Step, Verdict
-from pytest_housekeeping.plan.check_steps import SCOPE, exemption_name
 from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.app_connections import AppConnections
@@ -26,11 +24,10 @@ if TYPE_CHECKING:
     from pytest_housekeeping.checks.catalog import Catalog
     from pytest_housekeeping.checks.code.readers.extract import Extraction
     from pytest_housekeeping.checks.code.verdict import AppCode
-    from pytest_housekeeping.checks.rls.tables import ProtectedTable
-    from pytest_housekeeping.checks.rules.evaluation import Evaluation
     from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
     from pytest_housekeeping.declarations.objects import Objects
     from pytest_housekeeping.declarations.rules import Rule
+    from pytest_housekeeping.promotion.rls_judging import RlsJudging
     from pytest_housekeeping.promotion.tripwires_ahead import TripwiresAhead
 
 
@@ -51,13 +48,11 @@ class Checks:
         self._tripwires: TripwiresAhead | None = None
         self._code: dict[str, Extraction] | None = None
         self._catalog: Catalog | None = None
-        self._rule_results: dict[int, Mapping[str, Evaluation]] = {}
-        self._tables: dict[int, Sequence[ProtectedTable]] = {}
+        self._rls_judging: RlsJudging | None = None
         self._code_results: dict[str, AppCode] = {}
         self._written_baseline: Baseline | None = None
         self.known: Callable[[Step, Callable[[], Verdict]], Verdict] | None = None
         self.beside: SecondSession | None = None
-        self._reading = threading.RLock()
 
     def judge(self, step: Step, connected: AbstractContextManager[Connection]) -> Verdict:
         """Run a check, ``connected`` unless it is known. Raises RuleBroken if it could not run."""
@@ -154,40 +149,14 @@ class Checks:
         return verify_query(connection, step.path, text)
 
     def _rls(self, connection: Connection, step: Step) -> Verdict:
-        from pytest_housekeeping.checks import rls
+        if self._rls_judging is None:
+            from pytest_housekeeping.promotion.rls_judging import RlsJudging
 
-        contract, rules, today = self._contracts.rls, self._contracts.rules, self._context.today
-        if contract is None:
-            raise _undeclared(step)
-        if step.name == SCOPE:
-            return rls.verify_scope(connection, contract)
-        for exemption in contract.exemptions:
-            if exemption_name(exemption) == step.name:
-                return rls.verify_exemption(connection, contract, exemption, rules, today=today)
-        unfinished, rule = not self._context.is_last(step.segment), self._rule(step.name)
-        if not rule.proof and step.segment not in self._rule_results:
-            # The schema stays as it is while a segment is verified: checks write in savepoints.
-            self._rule_results[step.segment] = rls.evaluate_rules(
-                connection, contract, rules, unfinished=unfinished
-            )
-
-        def known() -> Sequence[ProtectedTable]:
-            with self._reading:
-                if step.segment not in self._tables:
-                    read = rls.known_tables(connection, contract, unfinished=unfinished)
-                    self._tables[step.segment] = read
-                return self._tables[step.segment]
-
-        return rls.verify_rule(
-            connection,
-            contract,
-            rule,
-            unfinished=unfinished,
-            evaluations=self._rule_results.get(step.segment),
-            known=known,
-            avoid_locks=not self._context.rules.throwaway,
-            today=today,
-        )
+            contract = self._contracts.rls
+            if contract is None:
+                raise _undeclared(step)
+            self._rls_judging = RlsJudging(context=self._context, contract=contract)
+        return self._rls_judging.judge(connection, step)
 
     def _boundary(self, connection: Connection, step: Step) -> Verdict:
         contracts = self._contracts

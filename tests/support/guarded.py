@@ -9,7 +9,7 @@ from datetime import date
 from psycopg import sql
 
 from pytest_housekeeping.checks.boundaries.verdict import verify_contract
-from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
+from pytest_housekeeping.checks.rls import AskedBefore, evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule, shipped_rules
@@ -113,9 +113,8 @@ def judged(connection: Connection, contract: RlsContract, rules: Iterable[Rule])
     own = [rule for rule in rules if rule.family != BOUNDARY]
     read = [rule for rule in own if not rule.proof]
     seen = evaluate_rules(connection, contract, read) if len(read) > 1 else {}
-    verdicts = (
-        verify_rule(connection, contract, rule, today=TODAY, evaluations=seen) for rule in own
-    )
+    before = AskedBefore(evaluations=seen)
+    verdicts = (verify_rule(connection, contract, rule, today=TODAY, before=before) for rule in own)
     return [finding for verdict in verdicts for finding in verdict.findings]
 
 

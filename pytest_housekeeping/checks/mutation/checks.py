@@ -10,7 +10,7 @@ from enum import Enum
 from pytest_housekeeping.checks.boundaries.verdict import verify_contract
 from pytest_housekeeping.checks.mutation.mutants import Mutant
 from pytest_housekeeping.checks.queries import verify_query
-from pytest_housekeeping.checks.rls import evaluate_rules, judge_rule, verify_rule
+from pytest_housekeeping.checks.rls import AskedBefore, evaluate_rules, judge_rule, verify_rule
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.declarations.rls import RlsContract
@@ -129,9 +129,9 @@ def _contract_findings(
 def _all_rules(
     connection: Connection, contract: RlsContract, rules: list[Rule]
 ) -> Iterator[Finding]:
-    evaluations = evaluate_rules(connection, contract, rules)
+    before = AskedBefore(evaluations=evaluate_rules(connection, contract, rules))
     for rule in rules:
-        yield from judge_rule(connection, contract, rule, evaluations=evaluations).findings
+        yield from judge_rule(connection, contract, rule, before=before).findings
 
 
 def _catalog_rules(contracts: Contracts) -> list[Rule]:

@@ -3,6 +3,7 @@ stands."""
 
 from pytest_housekeeping.checks.rls.scope import verify_scope
 from pytest_housekeeping.checks.rls.verdict import (
+    AskedBefore,
     evaluate_rules,
     judge_rule,
     known_tables,
@@ -11,6 +12,7 @@ from pytest_housekeeping.checks.rls.verdict import (
 )
 
 __all__ = [
+    "AskedBefore",
     "evaluate_rules",
     "judge_rule",
     "known_tables",

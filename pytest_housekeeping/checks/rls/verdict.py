@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from pytest_housekeeping.checks.rls.proofs.acting import prove_acts_bound
@@ -39,17 +39,32 @@ EXEMPTION = "exemption"
 
 # A table that is exempt from this rule is open by declaration: there is no isolation to prove.
 _NOT_ENABLED = "rls-not-enabled"
-_PROOFS = {
-    "acts": prove_acts_bound,
+_PROOFS_OF_TABLES = {
     "context": prove_no_context,
-    "copies": prove_no_copies,
     "isolation": prove_isolation,
-    "text-run": prove_no_text_run,
-    "rows-told": prove_rows_not_told,
-    "context-taken": prove_context_not_taken,
     "settings": prove_settings,
     "looked-up": prove_not_looked_up,
 }
+# These look at the whole schema, whichever tables are asked for.
+_PROOFS_OF_SCHEMA = {
+    "acts": prove_acts_bound,
+    "copies": prove_no_copies,
+    "text-run": prove_no_text_run,
+    "rows-told": prove_rows_not_told,
+    "context-taken": prove_context_not_taken,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskedBefore:
+    """What was asked of a schema that still stands as it did, and need not be asked again:
+    ``evaluations`` as ``evaluate_rules`` returns them, ``known`` gives what ``known_tables`` does,
+    and ``proved`` are the verdicts of rules that look at the whole schema, to which a new one is
+    added."""
+
+    evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    known: Callable[[], Sequence[ProtectedTable]] | None = None
+    proved: dict[str, Verdict] = field(default_factory=dict)
 
 
 def verify_rule(
@@ -60,15 +75,12 @@ def verify_rule(
     today: date,
     unfinished: bool = False,
     avoid_locks: bool = False,
-    evaluations: Mapping[str, Evaluation] | None = None,
-    known: Callable[[], Sequence[ProtectedTable]] | None = None,
+    before: AskedBefore | None = None,
 ) -> Verdict:
     """Judge one rule over the protected schemas, without what is exempt from it today.
 
-    ``evaluations`` is what ``evaluate_rules`` returned for the schema as it still is; without
-    them the rule's query runs here. ``known`` gives what ``known_tables`` returned for it. For
-    ``unfinished`` and ``avoid_locks`` see ``RuleScope``. Raises RuleBroken when the rule could not
-    run.
+    For ``unfinished`` and ``avoid_locks`` see ``RuleScope``; what was not asked ``before`` is asked
+    here. Raises RuleBroken when the rule could not run.
     """
     exempt = _exempt_from(contract, rule.id, today)
     verdict = judge_rule(
@@ -77,8 +89,7 @@ def verify_rule(
         rule,
         unfinished=unfinished,
         avoid_locks=avoid_locks,
-        evaluations=evaluations,
-        known=known,
+        before=before,
         without=_exempt_from(contract, _NOT_ENABLED, today) | exempt if rule.proof else frozenset(),
     )
     if exempt and not verdict.examined:
@@ -97,23 +108,27 @@ def judge_rule(
     avoid_locks: bool = False,
     only: str = "",
     without: frozenset[str] = frozenset(),
-    evaluations: Mapping[str, Evaluation] | None = None,
-    known: Callable[[], Sequence[ProtectedTable]] | None = None,
+    before: AskedBefore | None = None,
 ) -> Verdict:
     """Judge one rule and apply no exemption.
 
-    ``only`` and ``without`` choose the tables that a proof is made for; a rule without a proof
-    looks at all of them. Raises RuleBroken when the rule could not run.
+    ``only`` and ``without`` choose the tables that a proof of tables is made for; any other rule
+    looks at the whole schema. Raises RuleBroken when the rule could not run.
     """
+    before = before or AskedBefore()
     scope = rls_scope(contract, unfinished=unfinished, avoid_locks=avoid_locks)
-    if rule.proof in _PROOFS:
-        request = ProofRequest(
-            contract=contract, scope=scope, rule=rule, only=only, without=without, known=known
-        )
-        return _PROOFS[rule.proof](connection, request)
+    request = ProofRequest(
+        contract=contract, scope=scope, rule=rule, only=only, without=without, known=before.known
+    )
+    if rule.proof in _PROOFS_OF_TABLES:
+        return _PROOFS_OF_TABLES[rule.proof](connection, request)
+    if rule.proof in _PROOFS_OF_SCHEMA:
+        if rule.id not in before.proved:
+            before.proved[rule.id] = _PROOFS_OF_SCHEMA[rule.proof](connection, request)
+        return before.proved[rule.id]
     if rule.proof:
-        raise unknown_proof(rule, _PROOFS)
-    evaluation = (evaluations or {}).get(rule.id) or evaluate(connection, scope, rule)
+        raise unknown_proof(rule, _PROOFS_OF_TABLES | _PROOFS_OF_SCHEMA)
+    evaluation = before.evaluations.get(rule.id) or evaluate(connection, scope, rule)
     return Verdict(examined=evaluation.examined, findings=findings_of(rule, evaluation.rows))
 
 
@@ -143,12 +158,14 @@ def verify_exemption(
     connection: Connection,
     contract: RlsContract,
     exemption: RuleExemption,
-    rules: Iterable[Rule],
+    rule: Rule,
     *,
     today: date,
+    avoid_locks: bool = False,
+    before: AskedBefore | None = None,
 ) -> Verdict:
-    """An exemption fails once it has ended, and once there is no finding that it would exempt."""
-    rule = next(rule for rule in rules if rule.id == exemption.rule)
+    """An exemption from ``rule`` fails once it has ended, and once there is no finding that it
+    would exempt. For ``avoid_locks`` and ``before`` see ``verify_rule``."""
     if not exemption.holds_on(today):
         return _failed(
             exemption,
@@ -157,7 +174,9 @@ def verify_exemption(
         )
     # What a proof finds in a policy, it finds of a table.
     table = exemption.object.rpartition(" ON ")[2]
-    verdict = judge_rule(connection, contract, rule, only=table if rule.proof else "")
+    verdict = judge_rule(
+        connection, contract, rule, only=table, avoid_locks=avoid_locks, before=before
+    )
     if any(finding.object == exemption.object for finding in verdict.findings):
         let = exemption.let_stand(exemption.rule, exemption.object)
         return Verdict(examined=1, unit=EXEMPTIONS, evidence=(let.reason,), exempted=(let,))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
+from pytest_housekeeping.checks.rls import AskedBefore, evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.rls import DeclaredPolicy, RlsContract
 from pytest_housekeeping.declarations.rules import fill
 from pytest_housekeeping.errors import RuleBroken
@@ -53,10 +53,10 @@ def test_a_broken_rule_is_named_and_the_others_still_judge(desk: Connection) -> 
     broken = replace(RULES["rls-not-forced"], query="SELECT nonsense")
     seen = evaluate_rules(desk, CONTRACT, [RULES["rls-not-enabled"], broken])
     assert seen == {}
-    rule = RULES["rls-not-enabled"]
-    assert verify_rule(desk, CONTRACT, rule, today=TODAY, evaluations=seen).passed
+    before, rule = AskedBefore(evaluations=seen), RULES["rls-not-enabled"]
+    assert verify_rule(desk, CONTRACT, rule, today=TODAY, before=before).passed
     with pytest.raises(RuleBroken, match="rls-not-forced"):
-        verify_rule(desk, CONTRACT, broken, today=TODAY, evaluations=seen)
+        verify_rule(desk, CONTRACT, broken, today=TODAY, before=before)
 
 
 def test_the_ground_is_sound(desk: Connection) -> None:
