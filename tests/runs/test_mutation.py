@@ -103,5 +103,5 @@ def test_no_slip_is_ever_planted_in_a_real_database(production: Production, mode
     run = production.promote(f"--hk-mode={mode}", "--hk-mutate", confirm=confirm)
 
     assert run.code == 4
-    assert "a slip is planted in a throwaway database" in run.output
+    assert "mistakes are planted in a throwaway database" in run.output
     assert production.unchanged
