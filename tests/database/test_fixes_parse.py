@@ -191,7 +191,7 @@ def fired(superuser: Connection, rule: Rule, ground: Ground) -> tuple[Finding, .
             scope = boundary_scope(ground.boundaries, contract)
             verdict = judge_boundary(superuser, scope, (ground.role,), odd)
         else:
-            only = ground.table if rule.proof else ""
+            only = frozenset({ground.table} if rule.proof else ())
             verdict = judge_rule(superuser, ground.contract, odd, only=only)
     return with_role_in_leak(verdict.findings, ground.role)
 

@@ -59,8 +59,8 @@ _PROOFS_OF_SCHEMA = {
 class AskedBefore:
     """What was asked of a schema that still stands as it did, and need not be asked again:
     ``evaluations`` as ``evaluate_rules`` returns them, ``known`` gives what ``known_tables`` does,
-    and ``proved`` are the verdicts of rules that look at the whole schema, to which a new one is
-    added."""
+    and ``proved`` are the verdicts of rules that look at the whole schema, and of what is exempt
+    from a rule; a new one is added."""
 
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     known: Callable[[], Sequence[ProtectedTable]] | None = None
@@ -106,7 +106,7 @@ def judge_rule(
     *,
     unfinished: bool = False,
     avoid_locks: bool = False,
-    only: str = "",
+    only: frozenset[str] = frozenset(),
     without: frozenset[str] = frozenset(),
     before: AskedBefore | None = None,
 ) -> Verdict:
@@ -172,21 +172,39 @@ def verify_exemption(
             f"its exemption from {exemption.rule} ended on {exemption.until} ({exemption.reason})",
             "repair the object, or give the exemption a new end and say why",
         )
-    # What a proof finds in a policy, it finds of a table.
-    table = exemption.object.rpartition(" ON ")[2]
-    verdict = judge_rule(
-        connection, contract, rule, only=table, avoid_locks=avoid_locks, before=before
-    )
-    if any(finding.object == exemption.object for finding in verdict.findings):
+    findings = _of_exempt(connection, contract, rule, today, avoid_locks=avoid_locks, before=before)
+    if any(finding.object == exemption.object for finding in findings):
         let = exemption.let_stand(exemption.rule, exemption.object)
         return Verdict(examined=1, unit=EXEMPTIONS, evidence=(let.reason,), exempted=(let,))
-    others = [finding.object for finding in verdict.findings]
+    others = [finding.object for finding in findings]
     return _failed(
         exemption,
         f"its exemption from {exemption.rule} matches no finding any more"
         f"{closest(exemption.object, others) if others else ''}",
         "take the exemption out, so that the rule guards the object again",
     )
+
+
+def _of_exempt(
+    connection: Connection,
+    contract: RlsContract,
+    rule: Rule,
+    today: date,
+    *,
+    avoid_locks: bool,
+    before: AskedBefore | None,
+) -> tuple[Finding, ...]:
+    """What the rule finds of all that is exempt from it, proved together: a proof looks at the
+    whole schema first, of however few tables it is made."""
+    before = before or AskedBefore()
+    # What a proof finds in a policy, it finds of a table.
+    only = frozenset(each.rpartition(" ON ")[2] for each in _exempt_from(contract, rule.id, today))
+    known = f"exempt {rule.id}"
+    if known not in before.proved:
+        before.proved[known] = judge_rule(
+            connection, contract, rule, only=only, avoid_locks=avoid_locks, before=before
+        )
+    return before.proved[known].findings
 
 
 def _exempt_from(contract: RlsContract, rule: str, today: date) -> frozenset[str]:

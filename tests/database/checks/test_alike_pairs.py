@@ -197,7 +197,9 @@ def test_what_opens_one_of_them_is_found_as_if_it_were_alone(ground: Connection,
     # Together first: rows that were made up leave their pages behind, and a table with pages is
     # never taken for alike as a whole.
     together = [each for each in judged(ground).findings if each.object == "shop.second"]
-    alone = judge_rule(ground, CONTRACT, RULES["identity-isolated"], only="shop.second").findings
+    alone = judge_rule(
+        ground, CONTRACT, RULES["identity-isolated"], only=frozenset({"shop.second"})
+    ).findings
     assert any(" acting for " in each.detail for each in alone)
     assert together == list(alone)
 
@@ -209,6 +211,6 @@ def test_what_opens_it_to_readers_is_found_as_if_it_were_alone(
     ground.execute(f"{READ_BY_ALL}{OPENED_TO_READERS[what]}".encode())
     rule = RULES["identity-isolated"]
     together = judge_rule(ground, PUBLIC, rule).findings
-    alone = judge_rule(ground, PUBLIC, rule, only="shop.second").findings
+    alone = judge_rule(ground, PUBLIC, rule, only=frozenset({"shop.second"})).findings
     assert any(" takes over a row of " in each.detail for each in alone)
     assert [each for each in together if each.object == "shop.second"] == list(alone)

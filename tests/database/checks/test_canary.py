@@ -123,7 +123,7 @@ def make(
 
 def judged(ground: Connection, rule: str = "identity-isolated") -> Verdict:
     contract = replace(CONTRACT, context=("app.tenant", "app.person"))
-    return judge_rule(ground, contract, RULES[rule], only="shop.doc")
+    return judge_rule(ground, contract, RULES[rule], only=frozenset({"shop.doc"}))
 
 
 def said(verdict: Verdict) -> str:

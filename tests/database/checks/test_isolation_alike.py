@@ -98,8 +98,8 @@ def guarded(ground: Connection, name: str, policy: str, *more: str) -> None:
     ground.execute(";".join(statements).format(name=name).encode())
 
 
-def judged(ground: Connection, only: str = "") -> Verdict:
-    return judge_rule(ground, CONTRACT, RULE, only=only)
+def judged(ground: Connection, *only: str) -> Verdict:
+    return judge_rule(ground, CONTRACT, RULE, only=frozenset(only))
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def ground(connection: Connection, superuser: Connection) -> Iterator[Connection
 
 
 def judged(ground: Connection, rule: str = "context-required") -> Verdict:
-    return judge_rule(ground, CONTRACT, RULES[rule], only="shop.doc")
+    return judge_rule(ground, CONTRACT, RULES[rule], only=frozenset({"shop.doc"}))
 
 
 def said(verdict: Verdict) -> str:
@@ -331,5 +331,5 @@ def test_the_operators_through_which_null_is_followed_are_strict(ground: Connect
 def test_a_contract_without_context_is_judged(ground: Connection) -> None:
     own(ground, "owned_by = current_user")
     contract = replace(CONTRACT, context=())
-    verdict = judge_rule(ground, contract, RULES["context-required"], only="shop.doc")
+    verdict = judge_rule(ground, contract, RULES["context-required"], only=frozenset({"shop.doc"}))
     assert "owned_by = " in said(verdict)

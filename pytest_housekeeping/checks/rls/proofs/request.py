@@ -18,13 +18,13 @@ from pytest_housekeeping.postgres.connection import Connection
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProofRequest:
-    """A proof of one rule, for all tables but those in ``without``; where ``only`` is given, for
-    that table alone. ``known`` gives all protected tables, where they have been read before."""
+    """A proof of one rule, for all tables but those in ``without``; where ``only`` names some,
+    for these alone. ``known`` gives all protected tables, where they have been read before."""
 
     contract: RlsContract
     scope: RuleScope
     rule: Rule
-    only: str = ""
+    only: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
     known: Callable[[], Sequence[ProtectedTable]] | None = None
 
@@ -45,7 +45,7 @@ class ProofRequest:
         return tuple(
             table
             for table in tables
-            if table.object not in self.without and self.only in ("", table.object)
+            if table.object not in self.without and (not self.only or table.object in self.only)
         )
 
     def collector(self) -> FindingCollector:
