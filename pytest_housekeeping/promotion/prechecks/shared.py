@@ -44,7 +44,7 @@ def files(context: RunContext) -> Judgement:
         place, shown = _place(context, file, problem)
         found = f"{problem.found}\n  why: {problem.why}{shown}"
         findings.append(error("sql-file", place, found, problem.fix))
-    findings += [*_not_run(context), *_by_line(context)]
+    findings += [*_not_run(context), *(() if recorded else _by_line(context))]
     pending = sum(len(segment.files) for segment in plan.segments)
     verdict = Verdict(examined=len(plan.files) + len(plan.past), findings=tuple(findings))
     said = f"{pending} pending, {len(plan.past)} applied before"

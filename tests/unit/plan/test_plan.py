@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -23,7 +25,8 @@ from pytest_housekeeping.plan.problems import (
     reaching_out,
 )
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
-from pytest_housekeeping.promotion.prechecks.shared import locks_needed
+from pytest_housekeeping.promotion.context import PlannedFiles, RunContext
+from pytest_housekeeping.promotion.prechecks.shared import files, locks_needed
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import Statement, parse
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -437,6 +440,23 @@ def test_a_limit_that_a_file_lifts_is_told(config: Config, statement: str, found
     told = list(limits_of_their_own(config, plan(config)))
     assert [each[2].found for each in told] == ([found] if found else [])
     assert all((file.name, problem.line) == ("0003_c.sql", 2) for _, file, problem in told)
+
+
+@pytest.mark.parametrize(("recorded", "told"), [(False, ["limit-lifted"]), (True, [])])
+def test_what_is_only_recorded_lifts_nothing(
+    config: Config, recorded: bool, told: list[str]
+) -> None:
+    write(config.root, {"sql/migrations/0003_c.sql": "SET statement_timeout = 0;\n"})
+    made = plan(config)
+    by_path = {file.path: file for file in made.files}
+    context = SimpleNamespace(
+        options=SimpleNamespace(records_only=recorded),
+        config=config,
+        plan=made,
+        files=PlannedFiles(config=config, sources=made.sources, by_path=by_path),
+    )
+    verdict, _ = files(cast("RunContext", context))
+    assert [each.rule for each in verdict.findings] == told
 
 
 def test_the_locks_are_those_of_the_largest_segment_and_the_seeds(config: Config) -> None:
