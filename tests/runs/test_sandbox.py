@@ -24,7 +24,13 @@ from pytest_housekeeping.server.os_account import server_account
 from pytest_housekeeping.server.run_folder import clear_leftovers
 from support.fresh_copy import ROOT
 from support.ordinary_user import become_ordinary
-from support.server_scripts import BECOME, gone, serving, settings_from_environment
+from support.server_scripts import (
+    BECOME,
+    gone,
+    running_commands,
+    serving,
+    settings_from_environment,
+)
 
 VARIABLES = ["PGHOST_PROD", "PGPORT_PROD", "PGDATABASE_PROD", "PGUSER_PROD", "PGPASSWORD_PROD"]
 # Imports first, as in server_scripts: the interpreter may lie where only root can read.
@@ -314,10 +320,8 @@ def test_the_password_is_for_the_user_alone(running: Shell) -> None:
     assert [path.name for path in holders] == ["sandbox.json"]
     assert stat.S_IMODE((place / "data").stat().st_mode) == 0o700
     assert stat.S_IMODE((place / "server.log").stat().st_mode) == 0o600
-    shown = subprocess.run(
-        ["ps", "-ww", "-e", "-o", "args="], capture_output=True, text=True
-    ).stdout
-    assert password not in shown + running("--status").stdout
+    assert not any(password.encode() in command for command in running_commands())
+    assert password not in running("--status").stdout
 
 
 def test_psql_is_opened_as_the_promoter(running: Shell, shell: Shell) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def folder(said: Mapping[str, Any]) -> Path:
 
 def serving(path: Path) -> bool:
     """Whether a process runs on a data folder in `path`, by its command line."""
-    return any(os.fsencode(path) in command for command in _commands())
+    return any(os.fsencode(path) in command for command in running_commands())
 
 
 def gone(path: Path, within_s: float = 5.0) -> bool:
@@ -123,6 +124,13 @@ def asks(conninfo: str, query: str) -> Any:
         return row[0] if row else None
 
 
-def _commands() -> list[bytes]:
-    done = subprocess.run(["ps", "-ww", "-e", "-o", "command="], capture_output=True, check=True)
-    return done.stdout.splitlines()
+def running_commands() -> list[bytes]:
+    """The command lines of all processes here; a slim Linux has no ps, and macOS no /proc."""
+    if not Path("/proc/self").exists():
+        every = ["ps", "-ww", "-e", "-o", "command="]
+        return subprocess.run(every, capture_output=True, check=True).stdout.splitlines()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            found.append((process / "cmdline").read_bytes().replace(b"\0", b" "))
+    return found

@@ -11,9 +11,10 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ServerError, SqlFailed
 from pytest_housekeeping.promotion.throwaway import advised
-from pytest_housekeeping.server import StagingDatabase, extension_advice, extensions, system
+from pytest_housekeeping.server import StagingDatabase, extension_advice, extensions
 from pytest_housekeeping.server.embedded import EMBEDDED
 from support.files import write
+from support.installed_server import installed_server
 
 
 def test_extensions_that_are_missing_are_told_with_who_has_them(
@@ -36,10 +37,7 @@ def _no_system() -> NoReturn:
 
 
 def test_the_system_server_is_named_when_it_has_the_extension() -> None:
-    try:
-        found = system.find_system()
-    except ServerError:
-        pytest.skip("no PostgreSQL is installed on this machine")
+    found = installed_server()
     assert str(found.folder) in extension_advice(["plpgsql"])
     assert str(found.folder) not in extension_advice(
         ["plpgsql"], kind="system", version=found.version

@@ -268,17 +268,20 @@ except KeyboardInterrupt:
     assert gone(folder(said))
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.03, 0.05])
-def test_ctrl_c_while_it_boots_leaves_nothing(delay_s: float) -> None:
-    storage = Path(tempfile.mkdtemp())
-    before = f"""
+def own_storage(storage: Path) -> str:
+    """What a script begins with whose run folder no other run on this machine finds."""
+    return f"""
 from pathlib import Path
 from pytest_housekeeping.server import run_folder
 import psycopg, pytest_postgresql.janitor, tempfile
 run_folder._MEMORY, tempfile.tempdir = Path("/nonexistent"), {str(storage)!r}
-print('"about to start"', flush=True)
 """
-    process = launch(before=before)
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.03, 0.05])
+def test_ctrl_c_while_it_boots_leaves_nothing(delay_s: float) -> None:
+    storage = Path(tempfile.mkdtemp())
+    process = launch(before=own_storage(storage) + "print('\"about to start\"', flush=True)\n")
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(delay_s)
@@ -289,13 +292,17 @@ print('"about to start"', flush=True)
 
 
 def test_what_a_kill_leaves_is_cleared_by_the_next_run() -> None:
-    process = launch()
+    storage = Path(tempfile.mkdtemp())
+    storage.chmod(0o755)  # the server's own account passes through it
+    process = launch(before=own_storage(storage))
     said = first_line(process)
     process.kill()
     process.communicate()
     assert serving(folder(said))
-    assert run()["status"] == 0
+    assert run(before=own_storage(storage))["status"] == 0
     assert gone(folder(said))
+    assert not list(storage.glob("hk_*"))
+    shutil.rmtree(storage)
 
 
 def test_only_a_server_of_that_folder_is_ended(scratch_server: Server) -> None:

@@ -10,10 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import ServerSettings, StagingDatabase, start
 from pytest_housekeeping.server.given_refusals import Original
-from pytest_housekeeping.server.system import find_system
 from pytest_housekeeping.snapshot.compare.difference import diff
 from pytest_housekeeping.snapshot.copies.proof import prove_backup
 from pytest_housekeeping.snapshot.copies.server import (
@@ -32,6 +30,7 @@ from pytest_housekeeping.snapshot.fingerprint import (
     read_fingerprint,
 )
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
+from support.installed_server import installed_server
 from support.postgres_service import PASSWORD, left_as_found, service, state_of
 
 
@@ -160,10 +159,7 @@ def test_extensions_are_those_of_the_given_server(given: RestoreServer, taken: T
 
 def test_a_production_of_another_version_is_copied_to_one_of_its_own() -> None:
     """Debian's, say, which no wheel holds."""
-    try:
-        programs = find_system()
-    except ServerError:
-        pytest.skip("no PostgreSQL is installed on this machine")
+    programs = installed_server()
     production = start(ServerSettings(kind="system"))
     try:
         database, major = production.database(), programs.version

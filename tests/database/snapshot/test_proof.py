@@ -20,6 +20,7 @@ from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from support.fresh_copy import ROOT
+from support.installed_server import installed_server
 from support.snapshot_schema import BASE, ROLES, drop_roles
 
 
@@ -199,11 +200,11 @@ def test_the_sample_of_this_repository_is_proved(
 
 @pytest.mark.parametrize(("production", "restored"), [(16, 18), ("system", 16), ("system", 18)])
 def test_another_version_is_a_limit_that_is_told(production: int | str, restored: int) -> None:
-    own = (
-        start(ServerSettings(kind="system"))
-        if production == "system"
-        else start(ServerSettings(version=int(production)))
-    )
+    if production == "system":
+        installed_server()
+        own = start(ServerSettings(kind="system"))
+    else:
+        own = start(ServerSettings(version=int(production)))
     try:
         taken = _backup_of(own, ROLES, BASE)
     finally:
@@ -401,6 +402,7 @@ def test_the_order_of_columns_is_proved_but_where_they_are_inherited(
 
 
 def test_collations_that_the_server_lacks_are_stood_in_for() -> None:
+    installed_server()
     own = start(ServerSettings(kind="system"))
     try:
         taken = _backup_of(

@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.snapshot.compare.difference import diff
@@ -27,6 +26,7 @@ from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
+from support.installed_server import installed_server
 
 # All that neither a schema dump nor the dump of the roles holds.
 AROUND = """
@@ -322,11 +322,9 @@ def test_a_database_of_any_name(
 
 def test_who_has_made_a_member_of_whom_is_kept() -> None:
     """Before 16 it is whoever executes the GRANT, which on the copy is nobody of production's."""
-    try:
-        server = start(ServerSettings(kind="system"))
-        database = server.database()
-    except ServerError as error:
-        pytest.skip(f"no installed server: {error.found}")
+    installed_server()
+    server = start(ServerSettings(kind="system"))
+    database = server.database()
     try:
         with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
             connection.execute(
