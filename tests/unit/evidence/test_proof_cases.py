@@ -77,6 +77,8 @@ def repaired(repository: Repository, fix: str) -> Proof:
     folder = repository.root / "services"
     folder.mkdir(exist_ok=True)
     before = sorted(repository.root.parent.iterdir())
+    git(repository.root, "config", "user.name", "Ada")
+    git(repository.root, "config", "user.email", "ada@example.org")
     subprocess.run(["bash", "-euc", fix], cwd=folder, check=True, capture_output=True)
     assert sorted(repository.root.parent.iterdir()) == before
     return prove_evidence(repository)
