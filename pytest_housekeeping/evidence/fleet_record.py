@@ -74,6 +74,7 @@ class FleetRecord(Part):
     mode: Mode
     id: str
     shard: str = ""
+    confirm: str = Field(default="PROMOTE", description="the word of a promotion")
     started_at: AwareDatetime
     finished_at: AwareDatetime
     tool_version: str
@@ -97,6 +98,12 @@ class FleetRecord(Part):
     def stem(self) -> str:
         """What the names of its files begin with."""
         return f"fleet_{utc_stamp(self.started_at)}_{self.id}"
+
+    def command(self, mode: Mode) -> str:
+        """What does this in a mode, with the whole fleet or with the share of it."""
+        shard = f" --hk-shard={self.shard}" if self.shard else ""
+        word = f" --hk-confirm={self.confirm}" if mode is Mode.PROD else ""
+        return f"pytest --hk-mode={mode} --hk-fleet={self.fleet}{shard}{word}"
 
     @property
     def members(self) -> Iterator[tuple[str, MemberRecord]]:

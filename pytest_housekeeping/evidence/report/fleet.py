@@ -40,7 +40,7 @@ def fleet_text(record: FleetRecord) -> OutcomeText:
     """The outcome, what is true now, and what to do."""
     counts = record.counts
     live = sum(count for how, count in counts.items() if how != ARCHIVED)
-    again = f"pytest --hk-mode={record.mode} --hk-fleet={record.fleet}"
+    again = record.command(record.mode)
     if record.mode is Mode.VERIFY:
         if record.complete:
             meaning = "Every check of every database passed. Nothing was changed."
@@ -49,8 +49,9 @@ def fleet_text(record: FleetRecord) -> OutcomeText:
         others = "Every check of the others passed." * (wrong < live)
         meaning = f"{others or 'No database passed every check.'} Nothing was changed."
         head = f"{wrong:,} of {plural(live, 'database')} not verified"
-        one = f"Run each by itself: pytest --hk-mode=verify --hk-target={record.fleet}/NAME"
-        return _text("bad", head, meaning, one)
+        amiss = [each.name for _, each in record.members if each.how not in (PASSED, ARCHIVED)]
+        one = f"Run each by itself: pytest --hk-mode=verify --hk-target={record.fleet}/"
+        return _text("bad", head, meaning, *(one + name for name in amiss[:1]))
     if record.mode is Mode.PLAN:
         if not record.complete:
             meaning = "What prevented it is listed here. Nothing was changed."
@@ -59,9 +60,9 @@ def fleet_text(record: FleetRecord) -> OutcomeText:
             return _text("good", "Nothing pending", "Every database has every file.")
         meaning = "The batch ran on a copy of one database of each group, and the rows of every"
         meaning += " database were checked. Nothing was changed."
-        then = f"Promote: pytest --hk-mode=prod --hk-fleet={record.fleet} --hk-confirm=…"
+        then = f"Promote: {record.command(Mode.PROD)}"
         return _text("good", f"Planned: {plural(live, 'database')}", meaning, then)
-    return _promoted(record, live, f"{again} --hk-confirm=…")
+    return _promoted(record, live, again)
 
 
 def _promoted(record: FleetRecord, live: int, again: str) -> OutcomeText:

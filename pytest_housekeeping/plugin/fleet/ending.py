@@ -11,7 +11,7 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, named
-from pytest_housekeeping.evidence.fleet_record import FAILED, PASSED, FleetRecord
+from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, PASSED, FleetRecord
 from pytest_housekeeping.evidence.fleet_standing import outcome_of_fleet, untold
 from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.report.fleet import fleet_page, fleet_text, fleet_title
@@ -110,11 +110,14 @@ class FleetEnding:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         terminalreporter.section(f"fleet {self.work.fleet.name}")
+        steps: list[str] = []
         if self.record is not None:
             text = fleet_text(self.record)
             colour = {COLOURS[text.tone]: True}
             terminalreporter.line(f"{text.headline}. {text.meaning}", bold=True, **colour)
-        for line in (*told_of(self.work.survey), *self._refused(), *self.said, *self.kept.told):
+            steps = [f"next: {step}" for step in text.next_steps]
+        told = (*told_of(self.work.survey), *self._refused(), *self.said, *steps, *self.kept.told)
+        for line in told:
             terminalreporter.line(as_run_here(line, self.config))
         annotate(self.config)
 
@@ -159,6 +162,11 @@ class FleetEnding:
     def _told(self, lacking: list[str]) -> Iterator[str]:
         if self.mode is Mode.PROD and not self.work.shard:
             yield from self._born()
+        known = {each.database.name for each in self.work.survey.away}
+        for each in self.work.results().values():
+            name = each.item.rpartition("::")[2]
+            if each.how == AWAY and name not in known:
+                yield f"{name}: away: {each.detail}"
         if lacking:
             unknown = self.record is not None and untold(self.record)
             done = "known to be promoted" if unknown else "promoted"

@@ -79,6 +79,7 @@ def record_of(waves: Waves) -> FleetRecord:
         mode=waves.mode,
         id=waves.id,
         shard=work.shard,
+        confirm=work.fleet.confirm,
         started_at=waves.started_at,
         finished_at=max(datetime.now(UTC), waves.started_at),
         tool_version=__version__,

@@ -54,9 +54,9 @@ def finished_by(
     took = (record.finished_at - record.started_at).total_seconds()
     command = ""
     if record.mode is Mode.PLAN and record.complete and any(g.pending for g in record.groups):
-        command = f"pytest --hk-mode=prod --hk-fleet={record.fleet}"
+        command = record.command(Mode.PROD)
     elif exit_code:
-        command = f"pytest --hk-mode={record.mode} --hk-fleet={record.fleet}"
+        command = record.command(record.mode)
     return Finished(
         mode=record.mode,
         fleet=record.fleet,

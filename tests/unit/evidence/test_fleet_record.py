@@ -46,11 +46,15 @@ def record(
     complete: bool = False,
     away: tuple[ToldRecord, ...] = (),
     pending: tuple[str, ...] = ("sql/migrations/0002_x.sql",),
+    confirm: str = "PROMOTE",
+    shard: str = "",
 ) -> FleetRecord:
     return FleetRecord(
         fleet="tenants",
         mode=mode,
         id="abcd1234",
+        confirm=confirm,
+        shard=shard,
         started_at=START,
         finished_at=START + timedelta(minutes=3),
         tool_version="1",
@@ -152,6 +156,23 @@ def test_what_is_wrong_is_told_by_name_in_every_form(
     assert [each.object for each in done.findings] == ["t2", "t3"]
     assert [each.place and each.place.line for each in done.findings] == [3, 2]
     assert done.next.needs_person
+
+
+@pytest.mark.parametrize("shard", ["", "3/10"])
+def test_a_command_that_is_told_is_the_one_to_run(shard: str) -> None:
+    """With the word of the fleet, and with the share: run to the letter it does what it says."""
+    begins = f"--hk-fleet=tenants{f' --hk-shard={shard}' * bool(shard)}"
+    again = f"pytest --hk-mode=prod {begins} --hk-confirm=GO"
+    planned = record(mode=Mode.PLAN, complete=True, confirm="GO", shard=shard)
+    assert fleet_text(planned).next_steps == (f"Promote: {again}",)
+    failed = record(member("t1", "failed"), confirm="GO", shard=shard)
+    assert fleet_text(failed).next_steps[0].endswith(f": {again}")
+    for made, code in ((planned, 0), (failed, 1)):
+        kept = Kept(branch="", told=())
+        told = finished_by(made, kept, Remarks(told=()), "x", exit_code=code, said=())
+        assert told.next.command == again
+    watch = fleet_text(record(member("t1", "failed"), mode=Mode.VERIFY))
+    assert watch.next_steps[0].endswith("pytest --hk-mode=verify --hk-target=tenants/t1")
 
 
 def test_a_watch_says_of_the_others_what_was_shown() -> None:
