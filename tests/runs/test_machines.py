@@ -71,7 +71,9 @@ def test_a_file_that_fails_is_told_at_its_line_in_every_form(tmp_path: Path) -> 
     quality = json.loads((out / "codequality.json").read_text(encoding="utf-8"))
     assert finding["fingerprint"] in [each["fingerprint"] for each in quality]
     suite = ET.parse(out / "junit.xml").getroot()[0]
-    properties = {each.get("name"): each.get("value") for each in suite.find("properties") or ()}
+    properties = {
+        each.get("name"): each.get("value") for each in suite.iterfind("properties/property")
+    }
     assert properties["housekeeping.run"] == told["run"]["id"]
     assert properties["housekeeping.outcome"] == "rolled_back"
     failed = [case for case in suite.iter("testcase") if case.find("failure") is not None]

@@ -19,7 +19,10 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "subprocess.Popen":
         command, environment = arguments[1], arguments[3]
         _write(command[0], os.environ if environment is None else environment)
-    elif event in ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn"):
+    elif event in ("os.exec", "os.posix_spawn"):  # subprocess ends in the second, since 3.13
+        program, _, environment = arguments
+        _write(program, os.environ if environment is None else environment)
+    elif event in ("os.system", "os.spawn", "pty.spawn"):
         _write(event, os.environ)
 
 
