@@ -8,6 +8,8 @@ from pathlib import Path
 
 # The target that there is without any setting: the database of PGHOST_PROD and its like.
 PRODUCTION = "prod"
+# How the pin of any other target is called in its folder.
+PIN = "target.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class Target:
     @property
     def pin(self) -> str:
         """The committed file that says which database it is, from the rootdir."""
-        return "ops/production.json" if self.name == PRODUCTION else f"ops/{self.name}/target.json"
+        return "ops/production.json" if self.name == PRODUCTION else f"ops/{self.name}/{PIN}"
 
 
 def fleet_of(target: str) -> str:

@@ -56,6 +56,21 @@ def audits_of_modes(
             yield f"{folder}/{name}", contents[oid]
 
 
+def audits_of_runs(
+    git: GitCommands, runs: Collection[str], folder: str
+) -> Iterator[tuple[str, bytes]]:
+    """Path and content of the committed audits of these runs in or below a folder."""
+    found = {
+        f"{folder}/{path}": oid
+        for below in files_below(git, _everywhere(git, folder))
+        for path, oid in below.items()
+        if AUDIT_NAME.fullmatch(name := path.rpartition("/")[2])
+        and name.removesuffix(".json").rpartition("_")[2] in runs
+    }
+    contents = dict(objects(git, dict.fromkeys(found.values())))
+    yield from ((path, contents[oid]) for path, oid in sorted(found.items()))
+
+
 def newest_audits(git: GitCommands, modes: Sequence[str], folder: str) -> Iterator[bytes]:
     """The same contents, the newest first: read as far as somebody asks, twice as many each time,
     for of a log that grows with each run one or a few are looked at."""

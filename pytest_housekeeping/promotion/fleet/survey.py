@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import psycopg
 
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ServerError, named
+from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.evidence.report.display import plural
+from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.plan.pending import FILES, AppliedFile, pending_files
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.own_tables import history
@@ -33,6 +36,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
 )
 from pytest_housekeeping.promotion.repository.applied import applied_files
+from pytest_housekeeping.promotion.repository.other_names import Database, otherwise_named
 from pytest_housekeeping.snapshot.compare.declared_moves import split_declared
 from pytest_housekeeping.snapshot.compare.difference import in_common, listed
 from pytest_housekeeping.snapshot.compare.own_names import group_schema
@@ -55,6 +59,8 @@ class Seen:
     schema: str = ""
     major: int = 0
     applied: tuple[AppliedFile, ...] = ()
+    identity: TargetIdentity | None = None
+    runs: frozenset[str] = frozenset()
     away: str = ""
     wrong: str = ""
     drift: str = ""
@@ -110,10 +116,9 @@ def survey(
     """Look at all databases of the list, or at those of a shard (the first of three: ``(1, 3)``).
 
     Nothing is changed, and no lock above ACCESS SHARE is taken. One that ``watches`` groups what
-    has drifted as well: that is what it is for. Otherwise it is left out, unless its schema is the
-    one that is ``accepted``. What was read of each is left in the folder ``keep``. Raises
-    MisuseError for a list that cannot be used, or has nothing to look at, and where the variables
-    of the fleet are not set.
+    has drifted as well. Otherwise it is left out, unless its schema is the one that is
+    ``accepted``. What was read of each is left in the folder ``keep``. Raises MisuseError for a
+    list that cannot be used, or has nothing to look at, and without the variables of the fleet.
     """
     listed = read_databases(config, fleet)
     every = [each for each in listed if each.state is not State.ARCHIVED]
@@ -123,10 +128,11 @@ def survey(
     read_address(os.environ, live[0].target(fleet, config.audit))
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         seen = list(pool.map(lambda each: _look(config, fleet, each, keep), live))
+    _refuse_twice(fleet, [each for each in seen if not each.away and not each.wrong])
+    seen = _without_named(config, fleet, seen)
     if not watches:
         seen = [without_drift(each, accepted) for each in seen]
     reached = [each for each in seen if not each.away and not each.wrong]
-    _refuse_twice(fleet, reached)
     return Survey(
         groups=tuple(_grouped(config, reached)),
         away=tuple(each for each in seen if each.away),
@@ -180,14 +186,31 @@ def _seen(
         read = read_whole(connection, EVERYTHING, once=True)
         schema = read.fingerprint
         KnownSchema(reading=read, identity=identity).keep(reading_in(keep, database))
+    rows = history.applied(connection, config.history_schema)
     return Seen(
         database=database,
         place="/".join((*begun(connection), identity.database)),
         schema=group_schema(schema, identity.database, database.target(fleet, config.audit)),
         major=schema.server_major,
-        applied=applied_files(history.applied(connection, config.history_schema)),
+        applied=applied_files(rows),
+        identity=identity,
+        runs=frozenset(row.run for row in rows),
         drift=_drift(config, connection, schema),
     )
+
+
+def _without_named(config: Config, fleet: Fleet, seen: Sequence[Seen]) -> list[Seen]:
+    """They are wrong that are on record as another target."""
+    targets = [each.database.target(fleet, config.audit) for each in seen]
+    databases = [
+        Database(target=target, identity=each.identity, runs=each.runs)
+        for target, each in zip(targets, seen, strict=True)
+        if each.identity is not None
+    ]
+    with open_repository(config.root) or nullcontext() as repository:
+        found = otherwise_named(config, repository, databases) if repository is not None else {}
+    named = ("; ".join(map(": ".join, found.get(target.name, ()))) for target in targets)
+    return [replace(e, wrong=e.wrong or said) for e, said in zip(seen, named, strict=True)]
 
 
 def _drift(config: Config, connection: LentConnection, schema: Fingerprint) -> str:

@@ -23,6 +23,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import error
 from pytest_housekeeping.promotion.repository.applied import committed_segments
 from pytest_housekeeping.promotion.repository.intact_audits import intact_audits
+from pytest_housekeeping.promotion.repository.other_names import Database, otherwise_named
 from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
 
 if TYPE_CHECKING:
@@ -98,7 +99,15 @@ def evidence_findings(
     place = repository.relative(config.root / config.audit)
     accepted = config.accepted_evidence_faults
     audits, runs = audits_of(repository, place, identity, accepted)
-    return [*_missing(schema, audits, rows), *_unattested(rows, runs, repository)]
+    unknown = tuple(dict.fromkeys(row.run for row in rows if row.run not in runs))
+    here = Database(target=config.target, identity=identity, runs=unknown)
+    place = f"{identity.host}:{identity.port}/{identity.database}"
+    named = [
+        error("wrong-target", place, said, fix)
+        for told in otherwise_named(config, repository, [here]).values()
+        for said, fix in told
+    ]
+    return [*_missing(schema, audits, rows), *(named or _unattested(unknown, repository))]
 
 
 def audits_of(
@@ -166,10 +175,7 @@ def _missing(
             )
 
 
-def _unattested(
-    rows: Sequence[history.Row], runs: frozenset[str], repository: Repository
-) -> Iterator[Finding]:
-    unknown = dict.fromkeys(row.run for row in rows if row.run not in runs)
+def _unattested(unknown: Sequence[str], repository: Repository) -> Iterator[Finding]:
     fetch = fetch_fix(repository) if unknown else ""
     for run in unknown:
         yield Finding(

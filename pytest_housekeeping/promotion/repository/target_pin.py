@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pytest_housekeeping.config import Config, Target
+from pytest_housekeeping.config import PIN, Config, Target
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
@@ -49,6 +49,19 @@ def other_pins(config: Config, sources: ProjectFiles) -> dict[str, Pin]:
     others = (each for each in config.targets.values() if each.name != config.target.name)
     kept = ((each.pin, _kept(each, sources)) for each in others)
     return {path: pin for path, pin in kept if pin is not None}
+
+
+def pins_of_fleets(config: Config) -> dict[str, Pin]:
+    """The same of all databases of fleets: no part of what runs, and so many that they are read
+    where they are asked for."""
+    disk = ProjectFiles(config.root)
+    found = {}
+    for fleet in config.fleets:
+        for path in disk.find(f"ops/{fleet}", f"*/{PIN}"):
+            name = path.removeprefix("ops/").removesuffix(f"/{PIN}")
+            if (pin := _kept(Target(name=name), disk)) is not None:
+                found[path] = pin
+    return found
 
 
 def _kept(target: Target, sources: ProjectFiles) -> Pin | None:

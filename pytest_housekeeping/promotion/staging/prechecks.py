@@ -15,7 +15,7 @@ from pytest_housekeeping.promotion.prechecks import shared, stubs
 from pytest_housekeeping.promotion.prechecks.own_tables import shape_findings
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.replay import replay_applied, run_bootstrap
-from pytest_housekeeping.promotion.repository.target_pin import other_pins
+from pytest_housekeeping.promotion.repository.target_pin import other_pins, pins_of_fleets
 from pytest_housekeeping.promotion.staging.kept_past import WORTH_KEEPING_S, KeptPast
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
@@ -129,15 +129,14 @@ def _refuse_production(context: RunContext, target: StagingTarget, throwaway: Th
     if throwaway.kind != "given":
         return
     config, identity = context.config, target.connection.identity()
-    pins = other_pins(config, context.plan.sources)
+    pins = other_pins(config, context.plan.sources) | pins_of_fleets(config)
     if (own := context.read_pin()) is not None:
         pins[config.target.pin] = own
     for path, pin in pins.items():
         if pin.system_identifier != identity.system_identifier:
             continue
-        name = next(each.name for each in config.targets.values() if each.pin == path)
         raise ProofFailed(
-            f"{identity.host}:{identity.port} is the server that {path} names as {name}",
+            f"{identity.host}:{identity.port} is the server that {path} names",
             why="staging makes and drops databases and roles there",
             fix="give --hk-staging-url another server",
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,18 @@ import pytest
 
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
+from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.fleet.runs import Runs
+from pytest_housekeeping.postgres.connection import locate
+from pytest_housekeeping.postgres.own_tables.history import Row, record
 from pytest_housekeeping.promotion.fleet.survey import Survey, reach, survey, told_of
 from pytest_housekeeping.promotion.production.of_fleet import databases
 from pytest_housekeeping.promotion.production.of_fleet.databases import State, read_databases
 from pytest_housekeeping.promotion.production.of_fleet.handed import Away, Handed, handed_back
 from pytest_housekeeping.server.embedded import find_embedded
+from support.evidence_repository import commit_run, evidence_of, new_repository
+from support.evidence_samples import TARGET
+from support.fresh_copy import commit_all
 from support.postgres_service import service
 
 PASSWORD, OTHER = "of-the-fleet-7", "of-another-8"
@@ -86,6 +93,40 @@ def test_one_database_by_two_addresses(ports: tuple[int, int], project: Path) ->
     again = {"name": "again", "database": "acme", "host": "localhost", "port": ports[0]}
     with pytest.raises(MisuseError, match="acme and again are the same database"):
         look(project, "acme", "zeta", again)
+
+
+def test_one_that_is_on_record_as_another_target(ports: tuple[int, int], project: Path) -> None:
+    """It is left out, and the command that is told gives it its new name."""
+    audit, files = evidence_of(0, Mode.PROD, None)
+    rows = [Row(run=audit.run.id, path="1.sql", kind="migration", sha256="0", commit="c")]
+    address = f"host=127.0.0.1 port={ports[0]} user=postgres dbname=acme password={PASSWORD}"
+    with (
+        closing(new_repository(project / "p")) as repository,
+        psycopg.connect(address) as connection,
+    ):
+        record(connection, "housekeeping", rows)
+        connection.commit()
+        system = locate(connection).system_identifier.encode()
+        of_here = {
+            path: data.replace(TARGET.system_identifier.encode(), system).replace(
+                b'"database": "venture"', b'"database": "acme"'
+            )
+            for path, data in files.items()
+        }
+        try:
+            commit_run(repository, audit, of_here)
+            (repository.root / "ops").mkdir()
+            (repository.root / "ops/production.json").touch()
+            commit_all(repository.root, "pinned")
+            found = look(repository.root, "acme", "zeta")
+            assert [group.names for group in found.groups] == [("zeta",)]
+            (told,) = found.wrong
+            assert told.wrong.startswith("was promoted as prod, as ops/audit/prod_")
+            command = told.wrong.partition("from now on: ")[2].partition(", in a reviewed")[0]
+            subprocess.run(command, shell=True, check=True, cwd=repository.root)
+            assert not look(repository.root, "acme", "zeta").wrong
+        finally:
+            connection.execute("DROP SCHEMA housekeeping CASCADE")
 
 
 def test_a_server_made_of_the_image_of_another_is_none_of_its_addresses(

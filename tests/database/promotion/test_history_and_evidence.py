@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from pytest_housekeeping.config import Config
-from pytest_housekeeping.model import Kind, Level, Mode
+from pytest_housekeeping.config import Config, Fleet
+from pytest_housekeeping.declarations.fleets import member_target
+from pytest_housekeeping.model import Kind, Level, Mode, TargetIdentity
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.own_tables.history import Row, record
 from pytest_housekeeping.promotion.prechecks.own_tables import attested_by, evidence_findings
@@ -49,3 +51,38 @@ def test_each_names_the_run_of_which_the_other_knows_nothing(
         with connection.transaction(force_rollback=True):
             record(connection, OWN, applied)
             assert told() == []
+
+
+def test_a_run_of_another_target_is_one_database_under_two_names(
+    connection: Connection, tmp_path: Path
+) -> None:
+    """Until a pin says that it has this name from now on. A copy beside it is another database, and
+    so is one on a server that was made from the same image, with a history of its own."""
+    audit, files = evidence_of(0, Mode.PROD, None)
+    applied = [row(each.run, each.path, each.sha256) for each in attested_by(audit)]
+    fleet = Fleet(name="tenants", env="TENANTS", audit="ops/tenants/audit")
+    acme = member_target(fleet, "acme", "ops/audit")
+    with closing(new_repository(tmp_path / "p")) as repository:
+        commit_run(repository, audit, files)
+        config = Config(root=repository.root, target=acme, audit=acme.audit)
+
+        def told(identity: TargetIdentity = TARGET) -> list[tuple[str, Level]]:
+            found = evidence_findings(config, repository, connection, identity)
+            return [(each.rule, each.level) for each in found]
+
+        unknown = [("history-unattested", Level.NOTICE)]
+        with connection.transaction(force_rollback=True):
+            record(connection, OWN, [row("its-own", "sql/migrations/9.sql", "0" * 64)])
+            assert told() == unknown
+        with connection.transaction(force_rollback=True):
+            record(connection, OWN, applied)
+            (named,) = evidence_findings(config, repository, connection, TARGET)
+            assert (named.rule, named.level) == ("wrong-target", Level.ERROR)
+            assert "was promoted as prod, as ops/audit/prod_" in named.detail
+            assert "git mv ops/production.json ops/tenants/acme/target.json" in named.fix
+            assert told(replace(TARGET, database="acme")) == unknown
+            assert told(replace(TARGET, system_identifier="7")) == unknown
+            pin = config.root / acme.pin
+            pin.parent.mkdir(parents=True)
+            pin.touch()
+            assert told() == unknown
