@@ -24,5 +24,5 @@ def test_every_database_that_has_a_pin(tmp_path: Path) -> None:
         for path in ("east/acme", "west/zeta.old")
     }
     (tmp_path / "ops/east/acme/target.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(MisuseError, match="ops/east/acme/target.json is not what a promotion"):
+    with pytest.raises(MisuseError, match=r"acme/target\.json is not what"):
         pins_of_fleets(config)
