@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TextIO
 
 from pytest_housekeeping import sandbox
 from pytest_housekeeping.child_environment import usual_environment
@@ -32,10 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = command_line().parse_args(arguments)
     try:
         return _COMMANDS[given.command](given)
-    except BrokenPipeError:
-        # `docs checks | head`: what the reader does not want is not written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except MisuseError as error:
         _say(str(error))
         return 1 if given.command == "sandbox" else _MISUSE
@@ -235,7 +232,7 @@ def _docs(given: argparse.Namespace) -> int:
         fix = "list them: python -m pytest_housekeeping docs"
         _say(str(MisuseError(f"there is no page {name!r}{near}", fix=fix)))
         return _NO_PAGE
-    sys.stdout.write(page_text(page))  # as it stands in docs/
+    _write(sys.stdout, page_text(page))  # as it stands in docs/
     return 0
 
 
@@ -252,13 +249,21 @@ def _described(running: sandbox.Sandbox, verb: str) -> str:
 
 
 def _out(text: str) -> None:
-    sys.stdout.write(_as_run_here(text))
+    _write(sys.stdout, _as_run_here(text))
 
 
 def _say(text: str) -> None:
-    # In a pipe standard output is buffered: what was said first is read first.
-    sys.stdout.flush()
-    sys.stderr.write(_as_run_here(f"{text}\n"))
+    _write(sys.stderr, _as_run_here(f"{text}\n"))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """At once, so that in one pipe what was said first is read first. A command whose reader has
+    seen enough (``init | head``) goes on to its end, and its exit code is what it found."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _as_run_here(text: str) -> str:

@@ -76,8 +76,9 @@ def test_slack_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_slack_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with stand_in(lambda _: (403, "invalid_token")) as server:
         monkeypatch.setenv("SLACK_WEBHOOK_URL", server.url)
-        with pytest.raises(urllib.error.HTTPError, match="403"):
+        with pytest.raises(urllib.error.HTTPError, match="403") as caught:
             example("slack").pytest_housekeeping_finished(ended(RunOutcome.PROMOTED, 0))
+        caught.value.close()
 
 
 def github(asked: Asked) -> tuple[int, Any]:
