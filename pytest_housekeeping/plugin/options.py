@@ -171,7 +171,7 @@ def refuse_unusable(config: pytest.Config) -> None:
         raise misuse(
             "-n spreads the items over processes",
             why="a promotion is one transaction, and a transaction belongs to one process",
-            fix="run it without -n",
+            fix="run it without -n (where it stands in addopts or PYTEST_ADDOPTS: add -n 0)",
         )
     if sys.flags.optimize:
         raise misuse(

@@ -106,7 +106,8 @@ def refuse(config: pytest.Config, target: Target) -> None:
         raise misuse(
             f"{_called(target)} is not {done} with: {'; '.join(found)}",
             why="the plan on disk has to run completely and in its order",
-            fix=f"run exactly: {command} (an option of addopts is switched off with -o addopts=)",
+            fix=f"run exactly: {command} (what stands in addopts is switched off with -o addopts=,"
+            " what stands in PYTEST_ADDOPTS by unsetting it)",
         )
 
 

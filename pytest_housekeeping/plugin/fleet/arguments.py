@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -19,11 +21,23 @@ _PASSED_ON = (
     *("--hk-segments", "--hk-emergency", "--hk-accept-drift", "--hk-twin-server"),
     *("-p", "-W", "-o", "-c"),
 )
+# Options of pytest's cache, which the run of a database has none of.
+_OF_CACHE = (
+    *("--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first"),
+    *("--sw", "--stepwise", "--sw-skip", "--stepwise-skip", "--sw-reset", "--stepwise-reset"),
+    *("--lfnf", "--last-failed-no-failures", "--cache-show", "--cache-clear"),
+)
+# What a promotion of one database is refused with. What -k, -m and -x select is switched off.
+_NOT_WHOLE = (
+    *("--deselect", "--ignore", "--ignore-glob", "--setup-only", "--setup-plan", "--runxfail"),
+    *("--continue-on-collection-errors", "--pdb", "--trace"),
+)
 
 
 def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
     option = config.option
     refuse_misplaced(option)
+    _refuse_out_of_turn(config, fleet)
     if option.hk_target:
         why = "it is all of them, or one"
         raise misuse("--hk-fleet with --hk-target", why=why, fix="leave one of them out")
@@ -45,14 +59,31 @@ def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
         _refuse_again(config, fleet)
 
 
+def _refuse_out_of_turn(config: pytest.Config, fleet: Fleet) -> None:
+    """In no mode: an item waits for those of the stages before its own, which would be waiting
+    behind it, or would be run twice; and what no run of a database could take of addopts."""
+    option, why = config.option, "an item waits for those before it, and is run once"
+    spreads = getattr(option, "numprocesses", None) or getattr(option, "tx", None)
+    if spreads and option.dist not in ("no", "load"):
+        found = f"--dist={option.dist} runs items of {fleet.name} elsewhere than in their turn"
+        raise misuse(found, why=why, fix="add --dist=load")
+    if getattr(option, "looponfail", False):
+        raise misuse("--looponfail with --hk-fleet", why=why, fix="leave it out")
+    unfit = (*_OF_CACHE, *(_NOT_WHOLE if option.hk_mode == Mode.PROD else ()))
+    standing = (*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *config.getini("addopts"))
+    if kept := [word for word in standing if word.partition("=")[0] in unfit]:
+        raise misuse(
+            f"{' '.join(kept)} stands in addopts or PYTEST_ADDOPTS",
+            why="the run of each database would take it as well, and is refused or ends with it",
+            fix="switch it off with -o addopts=, or by unsetting PYTEST_ADDOPTS",
+        )
+
+
 def _refuse_again(config: pytest.Config, fleet: Fleet) -> None:
-    """What would run an item again or not in its turn, and the plugins that the run of each
-    database would refuse."""
+    """What would run an item again, and the plugins that the run of each database would refuse."""
     option, plugins = config.option, tuple(shuffling(config))
     given = []
-    if getattr(option, "dist", "no") in ("each", "loadfile"):
-        given.append(f"--dist={option.dist} runs items elsewhere than in their turn")
-    if getattr(option, "reruns", None) or getattr(option, "looponfail", False):
+    if getattr(option, "reruns", None):
         given.append("an option runs items again")
     off = f"add {' '.join(f'-p no:{name}' for name, _ in plugins)}" if plugins else ""
     if given or off:
@@ -92,6 +123,8 @@ def passed_on(config: pytest.Config) -> Iterator[str]:
                 yield str(next(words, ""))
         elif word.startswith("-p") and len(word) > 2:
             yield word
+    # What addopts select are databases: a run is of one, and whole.
+    yield from ("-k", "", "-m", "", "--maxfail=0")
     if hasattr(config.option, "numprocesses"):
         # Switched off it would not know the -n of addopts.
         yield "-n0"

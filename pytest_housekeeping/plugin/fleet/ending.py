@@ -148,12 +148,10 @@ class FleetEnding:
         """The databases that lack a pass, and whether nothing is amiss."""
         work, results, seen = self.work, self.work.results(), self.work.survey
         passed = {item for item, result in results.items() if result.how == PASSED}
-        lacking = [
-            name
-            for wave in (() if self.mode is Mode.PLAN else work.waves)
-            for name in wave.databases
-            if work.item(wave.name, name) not in passed
-        ]
+        rows = (("rows", name) for group in seen.behind for name in group.names)
+        waves = ((wave.name, name) for wave in work.waves for name in wave.databases)
+        due = rows if self.mode is Mode.PLAN else waves
+        lacking = [name for place, name in due if work.item(place, name) not in passed]
         # Those that are in no wave are for the shares that come behind the canaries.
         left = () if work.shard == CANARY else (*seen.away, *seen.wrong)
         amiss = lacking or left or self.failed or not seen.groups
@@ -162,6 +160,10 @@ class FleetEnding:
     def _told(self, lacking: list[str]) -> Iterator[str]:
         if self.mode is Mode.PROD and not self.work.shard:
             yield from self._born()
+        for group, why in self.failed.items():
+            # Its own item says so, where it was not deselected.
+            if self.work.result(self.work.item("groups", group)) is None:
+                yield f"{group}: {why}"
         known = {each.database.name for each in self.work.survey.away}
         for each in self.work.results().values():
             name = each.item.rpartition("::")[2]
@@ -171,8 +173,8 @@ class FleetEnding:
             unknown = self.record is not None and untold(self.record)
             done = "known to be promoted" if unknown else "promoted"
             then = "; run it again: it goes on with these"
-            if self.mode is Mode.VERIFY:
-                done, then = "verified", ""
+            if self.mode is not Mode.PROD:
+                done, then = "planned" if self.mode is Mode.PLAN else "verified", ""
             yield f"{plural(len(lacking), 'database')} not {done}: {named(lacking)}{then}"
 
     def _born(self) -> Iterator[str]:

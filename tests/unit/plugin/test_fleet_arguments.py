@@ -62,8 +62,6 @@ def test_a_run_of_one_database_knows_the_addopts_of_a_project_with_xdist(
         (("--hk-in-place",), "--hk-in-place with --hk-fleet"),
         (("--hk-baseline=auto",), "--hk-baseline with --hk-fleet"),
         (("--hk-plan=x",), "--hk-plan with --hk-fleet"),
-        (("-n2", "--dist=each"), "--dist=each runs items elsewhere"),
-        (("-n2", "--dist=loadfile"), "--dist=loadfile runs items elsewhere"),
         (("--hk-confirm=ALL",), "f is changed only on the exact word"),
     ],
 )
@@ -76,11 +74,48 @@ def test_what_is_of_one_database_or_out_of_its_turn(
 
 def test_what_would_run_an_item_again(given: pytest.Config) -> None:
     """As the options of pytest-rerunfailures and of pytest-xdist do."""
-    for name in ("reruns", "looponfail"):
+    for name, said in (("reruns", "an option runs items again"), ("looponfail", "--looponfail")):
         setattr(given.option, name, 2)
-        with pytest.raises(pytest.UsageError, match="an option runs items again"):
+        with pytest.raises(pytest.UsageError, match=said):
             refuse_unfit(given, Mode.PROD, Fleet(name="f", env="F"))
         setattr(given.option, name, 0)
+
+
+@pytest.mark.parametrize("mode", [Mode.PLAN, Mode.PROD, Mode.VERIFY])
+@pytest.mark.parametrize("dist", ["each", "loadscope", "loadfile", "loadgroup", "worksteal"])
+def test_items_are_given_out_in_their_turn(
+    mode: Mode, dist: str, pytester: pytest.Pytester
+) -> None:
+    """Of work that is stolen an item would wait for one that waits behind it, for ever. What is
+    told to add is right, also behind addopts."""
+    pytest.importorskip("xdist")
+    pytester.makeini(f"[pytest]\naddopts = -n 2 --dist={dist}")
+    words = [f"--hk-mode={mode}", "--hk-fleet=f"]
+    words += ["--hk-confirm=PROMOTE"] * (mode is Mode.PROD)
+    with pytest.raises(pytest.UsageError, match=r"fix: add --dist=load\Z"):
+        refuse_unfit(bare(pytester, *words), mode, Fleet(name="f", env="F"))
+    refuse_unfit(bare(pytester, *words, "--dist=load"), mode, Fleet(name="f", env="F"))
+    refuse_unfit(bare(pytester, *words, "-n0"), mode, Fleet(name="f", env="F"))
+
+
+def test_what_addopts_select_are_databases(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run of each is whole. It has no cache to know what failed last."""
+    pytester.makeini("[pytest]\naddopts = -k acme -m slow -x")
+    fleet = Fleet(name="f", env="F")
+    given = bare(pytester, *_GIVEN)
+    refuse_unfit(given, Mode.PROD, fleet)
+    one = pytester.parseconfig("--hk-mode=prod", *passed_on(given)).option
+    assert (one.keyword, one.markexpr, one.maxfail) == ("", "", 0)
+    for word in ("--lf", "--deselect=x::y"):
+        monkeypatch.setenv("PYTEST_ADDOPTS", word)
+        with pytest.raises(pytest.UsageError, match=f"{word} stands in addopts or PYTEST_ADDOPTS"):
+            refuse_unfit(bare(pytester, *_GIVEN), Mode.PROD, fleet)
+    # A plan is refused by no run of a database for what is left out.
+    refuse_unfit(bare(pytester, "--hk-mode=plan", "--hk-fleet=f"), Mode.PLAN, fleet)
+    monkeypatch.delenv("PYTEST_ADDOPTS")
+    refuse_unfit(bare(pytester, *_GIVEN, "--lf", "--deselect=x::y"), Mode.PROD, fleet)
 
 
 def test_what_holds_for_each_run_is_passed_on(pytester: pytest.Pytester) -> None:
@@ -89,4 +124,4 @@ def test_what_holds_for_each_run_is_passed_on(pytester: pytest.Pytester) -> None
     passed = list(passed_on(bare(pytester, *words, "--hk-accept-drift=x")))
     held = "-p no:randomly --hk-segments=2 --hk-accept-drift=x"
     assert " ".join(passed).count(held) == 1
-    assert not {"-n", "2", "-k", "acme", "--hk-fleet=f"} & {*passed}
+    assert not {"-n", "2", "acme", "--hk-fleet=f"} & {*passed}
