@@ -41,7 +41,8 @@ def test_a_workflow_is_pinned_bounded_and_unprivileged(workflow: Path) -> None:
     assert document["permissions"] == {}
     assert "concurrency" in document
     for job in document["jobs"].values():
-        assert job["timeout-minutes"] <= 20
+        # ci.yml has the whole suite, on two cores
+        assert job["timeout-minutes"] <= (30 if workflow.name == "ci.yml" else 20)
         assert all("${{" not in step.get("run", "") for step in job["steps"])
 
 
