@@ -115,6 +115,7 @@ SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
         WHERE
             i.indrelid = t.oid
             AND i.indisunique
+            AND NOT i.indisexclusion
             AND i.indimmediate
             AND i.indpred IS NULL
             AND i.indexprs IS NULL

@@ -33,6 +33,13 @@ CROSS JOIN LATERAL (
     FROM pg_catalog.pg_foreign_server AS s
     WHERE pg_catalog.has_server_privilege(h.oid, s.oid, 'USAGE')
     UNION ALL
+    SELECT
+        pg_catalog.format('FOREIGN DATA WRAPPER %I', w.fdwname),
+        'may make a server of it, and a mapping to an account there',
+        pg_catalog.format('USAGE ON FOREIGN DATA WRAPPER %I', w.fdwname)
+    FROM pg_catalog.pg_foreign_data_wrapper AS w
+    WHERE pg_catalog.has_foreign_data_wrapper_privilege(h.oid, w.oid, 'USAGE')
+    UNION ALL
     SELECT f.oid::pg_catalog.regprocedure::text, 'may open a connection with it',
         pg_catalog.format('EXECUTE ON FUNCTION %s', f.oid::pg_catalog.regprocedure)
     FROM pg_catalog.pg_proc AS f

@@ -139,6 +139,7 @@ INNER JOIN pg_catalog.pg_attrdef AS e ON a.attrelid = e.adrelid AND a.attnum = e
 WHERE
     k.contype = 'f'
     AND k.conparentid = 0
+    AND (k.convalidated OR pg_catalog.pg_get_constraintdef(k.oid) NOT LIKE '% NOT ENFORCED')
     AND EXISTS (
         SELECT FROM hk_identity AS i WHERE i.table_oid = t.oid AND i.attnum = a.attnum
     )

@@ -2,7 +2,8 @@
 -- level: error
 -- why: a copy, an export, a partition or a table of details beside the protected schemas has no
 --   policy of theirs. An untrusted role that may read it reads there, for every tenant, what the
---   policies hide here.
+--   policies hide here. What such a role does with a parent beside them, it does with the rows of
+--   the children here, and only the parent's policies are asked.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: REVOKE ALL ON {object} FROM {grantees};
 --   -- or move it into a schema of rls.toml, with row-level security and a policy
@@ -30,6 +31,14 @@ WITH RECURSIVE heir (oid, object) AS (
     UNION
     SELECT i.inhrelid, h.object
     FROM pg_catalog.pg_inherits AS i INNER JOIN heir AS h ON i.inhparent = h.oid
+),
+
+forebear (oid, object) AS (
+    SELECT i.inhparent, t.object
+    FROM pg_catalog.pg_inherits AS i INNER JOIN hk_any_table AS t ON i.inhrelid = t.oid
+    UNION
+    SELECT i.inhparent, f.object
+    FROM pg_catalog.pg_inherits AS i INNER JOIN forebear AS f ON i.inhrelid = f.oid
 ),
 
 -- A column alone in a unique key tells rows apart and not tenants: an id, which any table has.
@@ -113,6 +122,8 @@ alike AS (
 
 held (oid, words) AS (
     SELECT h.oid, pg_catalog.format('it is a part of %s', h.object) FROM heir AS h
+    UNION ALL
+    SELECT f.oid, pg_catalog.format('the rows of %s are among its own', f.object) FROM forebear AS f
     UNION ALL
     SELECT
         o.oid,
@@ -218,8 +229,9 @@ shown (oid, words) AS (
 SELECT
     o.object,
     pg_catalog.format(
-        'no policy filters it, and %s may read it: %s',
+        'no policy filters it, and %s may %s it: %s',
         pg_catalog.string_agg(DISTINCT a.role_object, ', '),
+        CASE WHEN pg_catalog.bool_or(a.privilege = 'SELECT') THEN 'read' ELSE 'change' END,
         pg_catalog.min(s.words)
     ) AS detail,
     pg_catalog.string_agg(DISTINCT coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', ') AS grantees,
@@ -234,5 +246,10 @@ INNER JOIN hk_outside AS o ON s.oid = o.oid
 INNER JOIN hk_outside_access AS a ON o.oid = a.oid
 LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
 LEFT JOIN hk_lent AS l ON a.grantee = l.oid
-WHERE a.privilege = 'SELECT'
+WHERE
+    a.privilege = 'SELECT'
+    OR (
+        a.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+        AND o.oid IN (SELECT f.oid FROM forebear AS f)
+    )
 GROUP BY o.object, o.owner

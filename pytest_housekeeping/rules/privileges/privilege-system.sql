@@ -4,8 +4,8 @@
 --   tenant's rows, pg_authid the passwords, a TOAST table the long values themselves,
 --   pg_read_binary_file the data files, and lo_export writes files. One grant beyond those that
 --   the server came with gives them to an attacker. So does a view of them whose owner may read them,
---   a materialized view that keeps what such an owner saw in pg_stats, and a function that is one of
---   them by another name.
+--   a materialized view that keeps what such an owner saw in pg_stats, a function that is one of
+--   them by another name, and a function that an extension keeps for superusers.
 --   https://www.postgresql.org/docs/16/catalog-pg-init-privs.html
 -- fix: {repair}
 -- leak: SELECT objoid, classoid::pg_catalog.regclass, initprivs FROM pg_catalog.pg_init_privs;
@@ -72,7 +72,15 @@ WITH RECURSIVE system (classid, objid, subid, object, typed, acl, initial) AS (
         pg_catalog.acldefault('f', f.proowner)
     FROM pg_catalog.pg_proc AS f
     INNER JOIN pg_catalog.pg_namespace AS n ON f.pronamespace = n.oid
-    WHERE f.proacl IS NOT NULL AND n.nspname IN ('pg_catalog', 'information_schema')
+    WHERE
+        f.proacl IS NOT NULL
+        AND (
+            n.nspname IN ('pg_catalog', 'information_schema')
+            OR f.oid IN (
+                SELECT e.objid FROM hk_extension_member AS e
+                WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+            )
+        )
 ),
 
 granted AS (

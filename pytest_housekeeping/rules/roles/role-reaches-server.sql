@@ -20,5 +20,5 @@ SELECT
 FROM hk_way AS w
 WHERE w.name IN (
     'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program',
-    'pg_create_subscription', 'pg_signal_backend'
+    'pg_create_subscription', 'pg_signal_backend', 'pg_signal_autovacuum_worker'
 )

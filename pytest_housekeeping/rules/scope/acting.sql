@@ -199,13 +199,20 @@ hk_body_word (root, owner, word) AS (
         m.word IN (SELECT u.table_name FROM hk_unbound AS u)
         OR m.word IN (SELECT v.name FROM hk_view AS v)
 ),
--- A body that is put together at run time, or is written in another language, may name anything.
+-- A body that is put together at run time, that hands a text to what runs it or reads by it, or is
+-- written in another language, may name anything.
 hk_unreadable_body (root) AS (
     SELECT b.root
     FROM hk_body_behind AS b
+    INNER JOIN hk_body_read AS r ON b.oid = r.oid
     INNER JOIN pg_catalog.pg_proc AS f ON b.oid = f.oid
     INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
-    WHERE l.lanname NOT IN ('sql', 'plpgsql') OR f.prosrc ~* '\mexecute\M'
+    WHERE
+        l.lanname NOT IN ('sql', 'plpgsql')
+        OR EXISTS (
+            SELECT FROM pg_catalog.unnest(r.words) AS w (word)
+            WHERE w.word ~ '^(execute|.+_to_xml(_and_xmlschema)?|ts_stat|ts_rewrite|crosstab.?|connectby|xpath_table)$'
+        )
 ),
 -- The rows that a function acts on past every policy: all of them, or those of some tables.
 hk_acts_past (oid, words, fix) AS (
@@ -246,23 +253,14 @@ hk_opened (oid, tables, policies, fix) AS (
     ) AS p
     INNER JOIN hk_unbound AS u ON p.owner = u.role AND p.refobjid = u.table_oid
     UNION
-    SELECT d.oid, u.tables, u.policies, u.fix
+    SELECT d.oid, u.table_object, u.policy_object, 'DROP POLICY ' || u.policy_object || ';'
     FROM hk_definer AS d
     INNER JOIN (
         SELECT
-            n.role,
-            pg_catalog.string_agg(DISTINCT n.table_object, ', ') AS tables,
-            pg_catalog.string_agg(DISTINCT n.policy_object, ', ') AS policies,
-            pg_catalog.string_agg(DISTINCT 'DROP POLICY ' || n.policy_object || ';', ' ') AS fix
-        FROM (
-            SELECT
-                e.*,
-                pg_catalog.row_number() OVER (PARTITION BY e.role ORDER BY e.policy_object) AS number
-            FROM hk_unbound AS e
-        ) AS n
-        WHERE n.number <= 10
-        GROUP BY n.role
-    ) AS u ON d.owner = u.role
+            e.*,
+            pg_catalog.row_number() OVER (PARTITION BY e.role ORDER BY e.policy_object) AS number
+        FROM hk_unbound AS e
+    ) AS u ON d.owner = u.role AND u.number <= 10
     WHERE
         d.oid IN (SELECT b.root FROM hk_unreadable_body AS b)
         OR d.oid IN (

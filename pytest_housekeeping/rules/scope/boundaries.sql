@@ -259,6 +259,23 @@ hk_crossing AS (
                 AND (d.objid, d.refobjid) IN (SELECT h.inhrelid, h.inhparent FROM pg_catalog.pg_inherits AS h)
             )
         )
+    UNION ALL
+    -- And a parent elsewhere that the source may use.
+    SELECT
+        'pg_catalog.pg_class'::pg_catalog.regclass, a.child, 0,
+        'pg_catalog.pg_class'::pg_catalog.regclass, a.parent, 'n', false
+    FROM hk_among AS a
+    INNER JOIN hk_used_elsewhere AS u ON a.parent = u.oid
+    WHERE u.reads OR u.writes
+),
+-- The tables whose rows one has by their parents, and by the parents of those.
+hk_among (child, parent) AS (
+    SELECT h.inhrelid, h.inhparent
+    FROM pg_catalog.pg_inherits AS h
+    INNER JOIN hk_target_relation AS t ON h.inhrelid = t.oid AND t.relkind IN ('r', 'p', 'f')
+    UNION
+    SELECT a.child, h.inhparent
+    FROM hk_among AS a INNER JOIN pg_catalog.pg_inherits AS h ON a.parent = h.inhrelid
 ),
 hk_target_owner (oid, object, typed) AS (
     SELECT s.owner, 'schema ' || s.object, 'SCHEMA ' || s.object FROM hk_target_schema AS s

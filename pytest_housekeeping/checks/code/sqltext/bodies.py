@@ -22,14 +22,24 @@ _PARSE_MODES = {0: "{}", 2: "SELECT {}"}
 _ASSIGNS = re.compile(r":?=")
 
 
-# Functions of PostgreSQL that run a query which they are handed, and that read what one names:
+# Functions of PostgreSQL and its contrib that run a query which they are handed, and that read what
+# one names, by which argument:
 # https://www.postgresql.org/docs/16/functions-xml.html#FUNCTIONS-XML-MAPPING
 QUERY_RUNNERS = (
     *("query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema"),
     *("ts_stat", "ts_rewrite"),
+    *("crosstab", "crosstab2", "crosstab3", "crosstab4", "crosstabn"),
 )
-_TABLE_READERS = ("table_to_xml", "table_to_xmlschema", "table_to_xml_and_xmlschema")
-_ALL_READERS = ("schema_to_xml", "schema_to_xml_and_xmlschema", "database_to_xml")
+_TABLE_READERS = {
+    **dict.fromkeys(("table_to_xml", "table_to_xmlschema", "table_to_xml_and_xmlschema"), 0),
+    "connectby": 0,
+    "xpath_table": 2,
+}
+_ALL_READERS = (
+    *("schema_to_xml", "schema_to_xml_and_xmlschema"),
+    *("database_to_xml", "database_to_xml_and_xmlschema"),
+)
+READ_BY_TEXT = frozenset((*QUERY_RUNNERS, *_TABLE_READERS, *_ALL_READERS))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,18 +148,18 @@ def _handed_in(tree: Any) -> Iterator[BodyNames]:
         if key != "FuncCall":
             continue
         function = call["funcname"][-1].get("String", {}).get("sval", "")
-        if function in _ALL_READERS:
+        if function not in READ_BY_TEXT:
+            continue
+        arguments = [_constant(each) for each in call.get("args", ())]
+        if function in _TABLE_READERS:
+            arguments = arguments[_TABLE_READERS[function] :][:1]
+        texts = [text for text in arguments if text]
+        if function in _ALL_READERS or not texts:
             yield BodyNames(dynamic=True)
-        elif function in (*QUERY_RUNNERS, *_TABLE_READERS):
-            texts = [_constant(each) for each in call.get("args", ())]
-            texts = [text for text in texts if text]
-            if not texts:
-                yield BodyNames(dynamic=True)
-            elif function in QUERY_RUNNERS:
-                yield from (_read_sql(text) for text in texts if " " in text)
-            else:
-                names = ((split_name(text), ReferenceKind.RELATION) for text in texts[:1])
-                yield BodyNames(names=tuple(names))
+        elif function in QUERY_RUNNERS:
+            yield from (_read_sql(text) for text in texts if " " in text)
+        else:
+            yield BodyNames(names=((split_name(texts[0]), ReferenceKind.RELATION),))
 
 
 def _constant(node: Any) -> str:

@@ -8,6 +8,7 @@ joined relation has no row returns none. A policy lets a row pass only where it 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,7 @@ def never_true(node: Any, ground: Ground) -> bool:
     """Whether the condition is false or NULL for every row."""
     if is_a(node, "BoolExpr"):
         if node.boolop == "AND_EXPR":
-            return any(never_true(each, ground) for each in node.args)
+            return any(never_true(each, ground) for each in node.args) or _contradicts(node.args)
         if node.boolop == "OR_EXPR":
             return all(never_true(each, ground) for each in node.args)
         return _is_never_null(node.args[0], ground)
@@ -64,6 +65,19 @@ def never_true(node: Any, ground: Ground) -> bool:
     if is_a(node, "A_Expr"):
         return _compares_nothing(node, ground)
     return False
+
+
+def _contradicts(conditions: Sequence[Any]) -> bool:
+    """``a = 'x' AND a <> 'x'``"""
+    said = [
+        (names_of(each.name), each.lexpr, each.rexpr)
+        for each in conditions
+        if is_a(each, "A_Expr")
+        and each.kind == "AEXPR_OP"
+        and literal_of(each.rexpr) is not None
+        and (own_column(each.lexpr) or as_text(each.lexpr))
+    ]
+    return any((("=",), one, other) in said for name, one, other in said if name == ("<>",))
 
 
 def own_column(node: Any) -> str | None:

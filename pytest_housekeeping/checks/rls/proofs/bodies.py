@@ -31,7 +31,7 @@ _RECORDS = ("new", "old")
 # Functions that run a text which they are handed: of PostgreSQL, and of its extensions.
 _RUNNERS = (
     *QUERY_RUNNERS,
-    *("connectby", "crosstab", "crosstab2", "crosstab3", "crosstab4", "crosstabn", "xpath_table"),
+    *("connectby", "xpath_table"),
     *("dblink", "dblink_exec", "dblink_open", "dblink_send_query"),
 )
 
