@@ -78,6 +78,9 @@ def test_the_second_takes_what_the_first_has_had(first: Production) -> None:
     assert json.loads(pin)["database"] == DATABASE
     assert PASSWORD not in there.output
 
+    # Its pin is merged, and staging need not run again.
+    git(first.root, "clean", "-fdxq", "ops")
+    git(first.root, "merge", "--quiet", "--no-edit", branch)
     here = first.promote()
     assert (here.code, here.outcome) == (0, "promoted"), here.output
     (after,) = (s for s in here.audit["steps"] if s["id"] == "precheck::after")

@@ -40,7 +40,9 @@ def outcome_text(audit: Audit) -> OutcomeText:
         return _BEHIND_COMMIT
     text = text_of(mode, outcome)
     option = Target(name=audit.run.target).option
-    commands = {"promotion": _promotion(audit), "target": option, "run": audit.run.id}
+    before = f" (before {audit.run.target})" * bool(audit.production.begins)
+    commands = {"promotion": _promotion(audit), "before": before}
+    commands |= {"target": option, "run": audit.run.id}
     steps = tuple(each.format(**commands) for each in text.next_steps)
     text = replace(text, meaning=_counted(text.meaning, audit), next_steps=steps)
     if audit.opens_review:
@@ -65,8 +67,7 @@ def _counted(meaning: str, audit: Audit) -> str:
 
 
 def _promotion(audit: Audit) -> str:
-    command = f"pytest --hk-mode=prod{begins_with(audit)} --hk-confirm={audit.production.confirm}"
-    return f"{command} (before {audit.run.target})" if audit.production.begins else command
+    return f"pytest --hk-mode=prod{begins_with(audit)} --hk-confirm={audit.production.confirm}"
 
 
 def begins_with(audit: Audit) -> str:
@@ -169,7 +170,7 @@ _STAGING: dict[RunOutcome, OutcomeText] = {
         "Proved in staging",
         "Every required step passed on a throwaway database, up to the COMMIT. Production was not"
         " touched.",
-        "Merge, then promote: {promotion}",
+        "Merge, then promote{before}: {promotion}",
     ),
     RunOutcome.NOTHING_TO_PROMOTE: _good(
         "Nothing to promote",

@@ -106,7 +106,7 @@ def misplaced(
     moved = f"if production has moved, change {target.pin} in a reviewed commit"
     over = (
         f'if production was failed over to this server, write "timeline": {timeline} into'
-        f" {target.pin} in a reviewed commit, and run staging on it"
+        f" {target.pin} in a reviewed commit"
     )
     facts = (
         ("the system identifier", identity.system_identifier, pin.system_identifier, moved),

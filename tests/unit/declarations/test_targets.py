@@ -60,8 +60,8 @@ def test_what_is_proved_goes_first_to_what_comes_first(root: Path) -> None:
     known = promoted_first(load_config(root))
     assert (known.begins, known.confirm) == ("--hk-target=preprod", "PREPROD")
     audit = sample(mode=Mode.STAGING, production=known)
-    command = "pytest --hk-mode=prod --hk-target=preprod --hk-confirm=PREPROD (before prod)"
-    assert outcome_text(audit).next_steps[0] == f"Merge, then promote: {command}"
+    command = "pytest --hk-mode=prod --hk-target=preprod --hk-confirm=PREPROD"
+    assert outcome_text(audit).next_steps[0] == f"Merge, then promote (before prod): {command}"
     done = finished(audit, Remarks(told=()), exit_code=0, evidence=None)
     assert done.next.command == "pytest --hk-mode=plan --hk-target=preprod"
     preprod = promoted_first(load_config(root, target="preprod"))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.config import Config, Stub
+from pytest_housekeeping.model import CodeFile
 from pytest_housekeeping.plan.proved_settings import is_proved, proved_settings
 from pytest_housekeeping.plan.steps import digest_of
 
@@ -56,3 +57,11 @@ def test_what_only_waits_or_lies_elsewhere_does_not() -> None:
     patient = Config(root=Path("/other"), lint=False, lock_timeout="1min", max_locks_held=2.0)
     assert list(proved_settings(patient)) == []
     assert digest_of(patient, (), (), ()) == digest()
+
+
+def test_what_is_proved_holds_whatever_the_pins_say() -> None:
+    """Which database it is, each run asks for itself; Python that runs is another plan."""
+    config = Config(root=Path("/"))
+    pin, code = (CodeFile(path=path, sha256="0") for path in (*config.pins, "conftest.py"))
+    assert digest_of(config, (), (), (pin,)) == digest()
+    assert digest_of(config, (), (), (code,)) != digest()

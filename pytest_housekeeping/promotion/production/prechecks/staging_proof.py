@@ -125,9 +125,10 @@ def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iter
     yield from _other_tools(context.source.tools, audit.source.tools)
     if context.source.commit not in (None, audit.source.commit):
         # Modules outside of checks/ are in no plan: what staging ran is what is there now. Of the
-        # settings, those that count for what is proved are in the digest of the plan.
-        settings = frozenset(file.path for file in context.plan.settings)
-        yield from other_texts(ground, audit, context.source.commit, but=settings)
+        # settings, those that count for what is proved are in the digest of the plan; of the pins
+        # nothing that is proved depends.
+        settings = {*(file.path for file in context.plan.settings), *context.config.pins}
+        yield from other_texts(ground, audit, context.source.commit, but=frozenset(settings))
 
 
 def _other_tools(here: Sequence[Tool], there: Sequence[ToolRecord]) -> Iterator[str]:
@@ -169,7 +170,7 @@ def plan_faults(context: RunContext, audit: Audit) -> Iterator[str]:
         yield "its plan has the files and checks in another order"
     code = {file.path: file.sha256 for file in audit.source.code}
     for file in plan.code:
-        if code.get(file.path) != file.sha256:
+        if file.path not in context.config.pins and code.get(file.path) != file.sha256:
             yield f"it has run another {file.path}, or none"
 
 
