@@ -31,7 +31,11 @@ from pytest_housekeeping.snapshot.catalog.statements import (
 )
 from pytest_housekeeping.snapshot.column_order import column_orders
 from pytest_housekeeping.snapshot.coverage import VERSION, Around, beyond
-from pytest_housekeeping.snapshot.privileges import describe_acl, read_every_privilege
+from pytest_housekeeping.snapshot.privileges import (
+    describe_acl,
+    grantor_at_first,
+    read_every_privilege,
+)
 from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.queries.table import Query
 
@@ -195,7 +199,9 @@ def entries_of(rows: Sequence[Row], letters_of: Mapping[str, str]) -> Iterator[S
             letters = letters_of.get(letter, "")
             was, owner = first if len(first) == 2 else (None, "")
             granted = describe_acl(tuple(acl or ()), letters, owner)
-            if was is not None and granted == describe_acl(tuple(was), letters, owner):
+            if was is not None and granted == describe_acl(
+                tuple(was), letters, grantor_at_first(was)
+            ):
                 continue
             text = "\n".join((text, *granted) if text else granted)
         told, parts = text, ""

@@ -85,6 +85,12 @@ def describe_acl(items: tuple[str, ...], every: str, owner: str = "") -> tuple[s
     return tuple(sorted(lines)) or ("nothing granted",)
 
 
+def grantor_at_first(items: Sequence[str]) -> str:
+    """Whose an object was when it was made: nobody else could grant anything on it then, and its
+    ACL follows the owner where that of its beginning does not."""
+    return _parsed(items[0])[2] if items else ""
+
+
 def read_every_privilege(connection: Connection) -> Mapping[str, str]:
     """For each kind of object that has an ACL, the letters of all its privileges."""
     row = connection.execute(

@@ -21,6 +21,7 @@ from pytest_housekeeping.snapshot.copies.proof import (
     prove_result,
 )
 from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.dumps.around import with_owners
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
@@ -181,7 +182,8 @@ def _prove(
     if row == ("on",):
         dump = dump_schema(database.superuser_conninfo, server_major=major, rows=rows)
         dumped()
-        prove = partial(prove_result, throwaway.server, dump, expected, server_major=major)
+        whole = with_owners(connection, dump)
+        prove = partial(prove_result, throwaway.server, whole, expected, server_major=major)
         return known(dump, expected, prove)
     # On a given server whose owner is no superuser, not every role can be given its objects.
     dump = dump_schema(database.migrator_conninfo, server_major=major)

@@ -31,7 +31,7 @@ from pytest_housekeeping.snapshot.copies.restore import Copy, restored, restored
 from pytest_housekeeping.snapshot.copies.server import RESTORER, RestoreServer
 from pytest_housekeeping.snapshot.copies.spare import with_spare
 from pytest_housekeeping.snapshot.coverage import Around, beyond
-from pytest_housekeeping.snapshot.dumps.around import owners_of_members
+from pytest_housekeeping.snapshot.dumps.around import with_owners
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.extensions import extension_names, stubs_of
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
@@ -138,7 +138,7 @@ class Twin:
         )
         with self.connect() as connection:
             known = connection.execute("SELECT rolname FROM pg_catalog.pg_roles").fetchall()
-            owners = "\n".join(("", *owners_of_members(connection))).encode()
+            whole = with_owners(connection, dump)
             missing = sorted(set(roles) - {role for (role,) in known})
             # template1 may hold more than it had to begin with; a server of ours has no other.
             plain = connection.execute(
@@ -150,7 +150,7 @@ class Twin:
             try:
                 for role in missing:
                     connection.execute(roles[role])
-                with restored_in(beside, major, dump + owners, expected) as copy:
+                with restored_in(beside, major, whole, expected) as copy:
                     yield copy
             finally:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(beside_name))

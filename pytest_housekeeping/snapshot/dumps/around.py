@@ -32,7 +32,7 @@ def dump_around(connection: Connection) -> bytes:
         *_parameters(connection, every),
         *_large_objects(connection, every),
         *_row_types(connection, every),
-        *owners_of_members(connection),
+        *_owners_of_members(connection),
         *_limits(connection),
         *_grantors(connection),
         *_refreshed(connection),
@@ -65,7 +65,12 @@ def _row_types(connection: Connection, every: Mapping[str, str]) -> Iterator[str
         yield from _granted(on, acl, every.get("T", ""))
 
 
-def owners_of_members(connection: Connection) -> Iterator[str]:
+def with_owners(connection: Connection, dump: bytes) -> bytes:
+    """A dump of the database of that session that gives what extensions have made its owners."""
+    return dump + "\n".join(("", *_owners_of_members(connection))).encode()
+
+
+def _owners_of_members(connection: Connection) -> Iterator[str]:
     """Who has made an extension owns what is in it, and no dump says so. With the owner go the
     privileges: what was granted to him by another is his own by then. An extension that nothing
     needs is left out, and a stub has less in it."""
@@ -153,6 +158,12 @@ FROM (
     FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
     UNION ALL
     SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, lanowner FROM pg_catalog.pg_language
+    UNION ALL
+    SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, nspowner
+    FROM pg_catalog.pg_namespace
+    UNION ALL
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typowner
+    FROM pg_catalog.pg_type WHERE typrelid = 0 AND typcategory <> 'A'
 ) AS o
 JOIN pg_catalog.pg_depend AS d ON d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'
 JOIN pg_catalog.pg_roles AS r ON r.oid = o.owner

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psycopg
 import pytest
@@ -17,12 +19,15 @@ from pytest_housekeeping.model import Level
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.prechecks import stubs
-from pytest_housekeeping.promotion.throwaway import advised
+from pytest_housekeeping.promotion.staging.result import result_restores
+from pytest_housekeeping.promotion.throwaway import Throwaway, advised
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.server.stubs import lacking
 from pytest_housekeeping.snapshot.compare.batches import SchemaChange, unlike_changes
 from pytest_housekeeping.snapshot.copies.proof import prove_backup
 from pytest_housekeeping.snapshot.copies.server import start_restore_server
+from pytest_housekeeping.snapshot.copies.twin import Dumps, twin_of
+from pytest_housekeeping.snapshot.dumps.around import dump_around
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema
 from pytest_housekeeping.snapshot.dumps.roles import dump_roles
 from pytest_housekeeping.snapshot.extensions import stubs_of
@@ -92,34 +97,88 @@ def test_a_stub_is_made_as_the_extension_is_and_survives_a_backup(stubbed: Serve
         restore_server.close()
 
 
-def test_every_stub_of_the_package_can_be_made_and_dumped() -> None:
-    names = shipped_names()
-    shipped = read_stubs({"stubs": dict.fromkeys(names, "shipped")}, Problems("a test"))
-    fixed = {stub.name for stub in shipped if stub.schema}
-    server = start(ServerSettings(stubs=shipped))
+@dataclass(frozen=True, kw_only=True)
+class Shipped:
+    """A database with every stub of the package, made by a role that was a superuser then."""
+
+    stubs: tuple[Stub, ...]
+    server: Server
+    database: StagingDatabase
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[Shipped]:
+    stubs = read_stubs({"stubs": dict.fromkeys(shipped_names(), "shipped")}, Problems("a test"))
+    server = start(ServerSettings(stubs=stubs))
     try:
         database = server.database()
         with connect(database.superuser_conninfo) as connection:
             # A dump makes the schemas first, also those that a stub would make.
             connection.execute("CREATE SCHEMA extensions; CREATE SCHEMA net")
-            for name in names:
-                place = "" if name in fixed else "SCHEMA extensions"
-                connection.execute(f'CREATE EXTENSION "{name}" {place}'.encode())
-            row = connection.execute(
-                "SELECT cron.schedule('tidy', '0 3 * * *', 'VACUUM'), net.http_post('https://x.y')"
-            ).fetchone()
-            assert row == (1, 1)
-            connection.execute("SELECT jobid FROM cron.job; SELECT pgmq.create('q')")
-            connection.execute("SELECT pgmq.send('q', '{}')")
-            # PostgreSQL 16 of the wheel has this one itself.
-            assert stubs_of(connection) == set(names) - {"vector"}
-        dump = dump_schema(database.superuser_conninfo, server_major=16)
+            connection.execute("CREATE ROLE maker SUPERUSER; SET ROLE maker")
+            for stub in stubs:
+                place = "" if stub.schema else "SCHEMA extensions"
+                connection.execute(f'CREATE EXTENSION "{stub.name}" {place}'.encode())
+            connection.execute("GRANT USAGE ON SCHEMA cron TO pg_monitor; RESET ROLE")
+            connection.execute("ALTER ROLE maker NOSUPERUSER")
+        yield Shipped(stubs=stubs, server=server, database=database)
     finally:
         server.stop()
+
+
+def test_every_stub_of_the_package_can_be_made_and_dumped(shipped: Shipped) -> None:
+    names = {stub.name for stub in shipped.stubs}
+    with connect(shipped.database.superuser_conninfo) as connection:
+        row = connection.execute(
+            "SELECT cron.schedule('tidy', '0 3 * * *', 'VACUUM'), net.http_post('https://x.y')"
+        ).fetchone()
+        assert row == (1, 1)
+        connection.execute("SELECT jobid FROM cron.job; SELECT pgmq.create('q')")
+        connection.execute("SELECT pgmq.send('q', '{}')")
+        # PostgreSQL 16 of the wheel has this one itself.
+        assert stubs_of(connection) == names - {"vector"}
+    dump = dump_schema(shipped.database.superuser_conninfo, server_major=16)
     # What it makes is its own, the schemas too: the dump holds none of it.
     assert dump.count(b"CREATE EXTENSION") == len(names)
     assert b"CREATE FUNCTION" not in dump
     assert b"CREATE SCHEMA cron" not in dump
+
+
+def test_what_an_extension_made_has_its_owner_on_each_copy(shipped: Shipped) -> None:
+    """No dump says whose it is, nor that what its script has granted is no change of anybody's."""
+    database = shipped.database
+    with connect(database.superuser_conninfo) as connection:
+        schema = read_fingerprint(connection, exclude_schemas=())
+        roles, around = dump_roles(connection), dump_around(connection)
+        version = connection.info.parameter_status("server_version") or ""
+    assert schema.texts["schema cron"].startswith("owner: maker")
+    dumps = Dumps(
+        schema=dump_schema(database.superuser_conninfo, server_major=16),
+        roles=roles,
+        around=around,
+    )
+    opened = start_restore_server(
+        16, frozenset(stub.name for stub in shipped.stubs), stubs=shipped.stubs
+    )
+    try:
+        with twin_of(
+            dumps,
+            schema,
+            database=database.name,
+            server_version=version,
+            restore_server=opened,
+        ) as twin:
+            assert twin.schema.texts["schema cron"] == schema.texts["schema cron"]
+            assert "privileges of table cron.job" not in twin.schema.texts
+    finally:
+        opened.close()
+    throwaway = SimpleNamespace(
+        server=shipped.server,
+        database=lambda: database,
+        migrator=lambda: connect(database.superuser_conninfo),
+    )
+    verdict, _ = result_restores(cast("Throwaway", throwaway))
+    assert verdict.passed
 
 
 @pytest.mark.parametrize(

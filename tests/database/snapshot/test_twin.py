@@ -345,6 +345,19 @@ def test_who_has_made_a_member_of_whom_is_kept() -> None:
     assert found[name] == known[name] != ""
 
 
+def test_what_an_extension_made_is_owned_as_in_production(
+    database: StagingDatabase, superuser: Connection, restore_server: RestoreServer
+) -> None:
+    superuser.execute("CREATE ROLE hk_twin_maker SUPERUSER; SET ROLE hk_twin_maker")
+    superuser.execute("CREATE EXTENSION vector; RESET ROLE; ALTER ROLE hk_twin_maker NOSUPERUSER")
+    original = taken(superuser, database)
+    members = original.schema.texts["members of extension vector"]
+    assert "type public.vector of hk_twin_maker" in members
+    with original.twin(restore_server) as twin:
+        assert twin.schema.texts["members of extension vector"] == members
+    superuser.execute("DROP EXTENSION vector; DROP ROLE hk_twin_maker")
+
+
 def _names(server: Server) -> list[tuple[Any, ...]]:
     """The databases that the server has, without one to look from."""
     database = server.database()
