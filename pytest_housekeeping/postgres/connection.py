@@ -20,7 +20,7 @@ from pytest_housekeeping.errors import ProofFailed, ServerError, SqlFailed
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.session import startup_options
 from pytest_housekeeping.server.libpq import without_libpq_variables
-from pytest_housekeeping.server.pooler import FIX, WHY, pooler_refuses
+from pytest_housekeeping.server.pooler import FIX, MORE_SESSIONS, WHY, is_full, pooler_refuses
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.parse import parsed
 
@@ -192,7 +192,11 @@ def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnecti
             why=f"a pooler stands in front of it: {WHY}"
             if pooled
             else "nothing can be applied or proved without it",
-            fix=FIX if pooled else "check that the server runs, the address and the credentials",
+            fix=FIX
+            if pooled
+            else MORE_SESSIONS
+            if is_full(str(error))
+            else "check that the server runs, the address and the credentials",
         ) from None
 
 

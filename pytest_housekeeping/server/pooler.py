@@ -1,4 +1,5 @@
-"""Whether a pooler stands in front of a server: behind one, nothing proved of a session holds."""
+"""What stands between a run and its sessions: a pooler, behind which nothing proved of a session
+holds, or a limit of how many there may be."""
 
 from __future__ import annotations
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 
 WHY = "locks, settings and the outcome of COMMIT could belong to another session"
 FIX = "give the server's own host and port, past the pooler"
+_FULL = ("too many connections for", "too many clients already", "remaining connection slots")
+MORE_SESSIONS = (
+    "let in more sessions, or wait until others have ended: a run needs three at a time (ALTER ROLE"
+    " … CONNECTION LIMIT; ALTER DATABASE … CONNECTION LIMIT, which a copy has as well)"
+)
 
 
 def refuse_pooler(connection: psycopg.Connection[Any]) -> None:
@@ -38,3 +44,8 @@ def pooler_refuses(message: str) -> bool:
     https://www.pgbouncer.org/config.html#ignore_startup_parameters
     """
     return "unsupported startup parameter" in message
+
+
+def is_full(message: str) -> bool:
+    """Whether a server lets nobody in because as many sessions are there as may be (53300)."""
+    return any(words in message for words in _FULL)

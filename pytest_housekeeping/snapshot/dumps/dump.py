@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.declarations.pinned_settings import pinned
 from pytest_housekeeping.postgres.session import startup_options
+from pytest_housekeeping.server.pooler import MORE_SESSIONS, is_full
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump, pg_dump_version
 from pytest_housekeeping.snapshot.problems import BackupFailed
 from pytest_housekeeping.sql.identifiers import in_quotes, quoted
@@ -196,6 +197,10 @@ def _failure(said: str, known: Mapping[str, object], lock_wait_s: float) -> Back
             f"pg_dump is older than the server: {_last(said)}",
             why=why,
             fix="install client programs at least as new as the server",
+        )
+    if is_full(said):
+        return BackupFailed(
+            f"there is no session left for pg_dump: {_last(said)}", why=why, fix=MORE_SESSIONS
         )
     if "connection" in said or "could not connect" in said:
         return BackupFailed(

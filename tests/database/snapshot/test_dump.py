@@ -14,7 +14,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.child_environment import bare_environment
-from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dumps.dump import dump_schema, normalised, without_restriction
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump, pg_dump_version
@@ -127,6 +128,23 @@ def test_a_table_that_may_not_be_read_is_named(base: StagingDatabase, major: int
         dump_schema(as_app, server_major=major)
     assert "fp_app may not read" in caught.value.found
     assert "GRANT pg_read_all_data TO fp_app" in caught.value.fix
+
+
+def test_as_many_sessions_as_there_may_be_are_no_lost_connection(
+    base: StagingDatabase, session: Connection, major: int
+) -> None:
+    """What is to be done is of the limit, not of the network."""
+    session.execute("CREATE ROLE fp_alone LOGIN CONNECTION LIMIT 0")
+    try:
+        as_alone = make_conninfo(base.superuser_conninfo, user="fp_alone")
+        with pytest.raises(BackupFailed, match="no session left for pg_dump") as caught:
+            dump_schema(as_alone, server_major=major)
+        assert "CONNECTION LIMIT" in caught.value.fix
+        with pytest.raises(ServerError, match="too many connections") as refused:
+            connect(as_alone)
+        assert refused.value.fix == caught.value.fix
+    finally:
+        session.execute("DROP ROLE fp_alone")
 
 
 def test_a_table_that_somebody_holds_is_waited_for_and_then_given_up(
