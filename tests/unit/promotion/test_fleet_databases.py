@@ -112,6 +112,9 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     [
         ("", "the list is empty"),
         ("acme\nacme\n", "listed twice: acme and acme"),
+        ("acme\nAcme\n", "listed twice: Acme and acme"),
+        ("a\naudit\n", "'audit' cannot be its name: ops/tenants/audit is the fleet's own"),
+        ("a" * 101, "can name no folder and no branch: at most 100 letters"),
         ('["a", {"name": "b", "database": "a"}]', "listed twice: a and b"),
         ('["a", {"name": "a", "database": "b"}]', "listed twice: a and a"),
         ("../acme\n", "'../acme' can name no folder"),

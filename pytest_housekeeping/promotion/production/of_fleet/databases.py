@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 import shlex
 import signal
@@ -33,6 +34,7 @@ _AS_KEY = re.compile(r"""(password['"]?\s*[=:]\s*)('[^']*'|"[^"]*"|[^\s,;)]+)"""
 _WHY = "what is not listed as it is would be promoted as another one, or not at all"
 _PATIENCE_S = 60
 _LAST_PORT = 65535
+_LONGEST = 100
 
 
 class State(StrEnum):
@@ -80,7 +82,8 @@ def read_databases(config: Config, fleet: Fleet) -> tuple[FleetDatabase, ...]:
         said = str(error).strip() or type(error).__name__
         raise _unusable(fleet, f"the list cannot be had: {said}") from None
     found = tuple(sorted(_read(fleet, entries), key=lambda each: each.name))
-    for key in (lambda each: each.name, _place):
+    # Where case counts for nothing, two names would be one folder of evidence.
+    for key in (lambda each: each.name.casefold(), _place):
         if errors := [" and ".join(names) for names in _alike(found, key) if len(names) > 1]:
             raise _unusable(fleet, f"listed twice: {', '.join(errors)}")
     if not found:
@@ -184,7 +187,11 @@ def _read(fleet: Fleet, entries: Sequence[object]) -> Iterator[FleetDatabase]:
     wrong = []
     for number, entry in enumerate(entries, start=1):
         try:
-            yield _database({"name": entry} if isinstance(entry, str) else entry)
+            found = _database({"name": entry} if isinstance(entry, str) else entry)
+            if found.name == posixpath.basename(fleet.audit):
+                own = f"{found.name!r} cannot be its name: {fleet.audit} is the fleet's own"
+                raise ValueError(f'{own}; an object gives it another: {{"name": "…"}}')
+            yield found
         except (ValueError, TypeError) as error:
             name = entry.get("name") if isinstance(entry, dict) else None
             wrong.append(f"{name if _is_name(name) else f'entry {number}'}: {error}")
@@ -207,7 +214,8 @@ def _database(given: object) -> FleetDatabase:
     if not _is_name(name):
         database = json.dumps(str(given.get("database") or name), ensure_ascii=False)
         raise ValueError(
-            f"{name!r} can name no folder and no branch: letters, digits, '-', '_', '.', and not"
+            f"{name[:120]!r} can name no folder and no branch: at most {_LONGEST} letters, digits,"
+            " '-', '_', '.', and not"
             f' .lock at the end; give it one: {{"name": "…", "database": {database}}}'
         )
     if state not in [*State]:
@@ -246,7 +254,8 @@ def _port(given: object) -> int:
 
 def _is_name(name: object) -> bool:
     """Whether it can be a folder, and a part of a branch's name."""
-    return isinstance(name, str) and bool(MEMBER.fullmatch(name)) and not name.endswith(".lock")
+    fits = isinstance(name, str) and len(name) <= _LONGEST and MEMBER.fullmatch(name)
+    return bool(fits) and not str(name).endswith(".lock")
 
 
 def _names(given: object) -> Mapping[str, str]:
