@@ -107,8 +107,9 @@ def read_address(environment: Mapping[str, str], target: Target) -> Address:
 def _problems(target: Target, host: str, port: str, mode: str) -> Iterator[str]:
     """What is wrong with where a connection would go, and how."""
     if "," in host:
+        said = f"the list's host of {target.name}" if target.host else target.variable("PGHOST")
         yield (
-            f"{target.variable('PGHOST')} = {host!r} names several servers, and each connection of"
+            f"{said} = {host!r} names several servers, and each connection of"
             " a run could lead to another one of them"
         )
     if not port.isdecimal() or not 0 < int(port) < 65536:
