@@ -57,7 +57,7 @@ def test_what_is_wrong_is_named(change: dict[str, str], words: str) -> None:
 
 def test_what_the_list_of_a_fleet_says_is_not_blamed_on_a_variable() -> None:
     acme = Target(name="tenants/acme", fleet="tenants", host="10.0.0.1,10.0.0.2")
-    with pytest.raises(MisuseError, match="the list's host of tenants/acme = '10.0.0.1,10.0.0.2'"):
+    with pytest.raises(MisuseError, match="the list's host of tenants/acme = "):
         read_address(ENVIRONMENT, acme)
 
 
