@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_housekeeping.config import Fleet
+from pytest_housekeeping.config import Fleet, Target
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
-from pytest_housekeeping.plugin.refusals import misuse, shuffling
+from pytest_housekeeping.plugin.refusals import misuse, shuffling, typed_again
 from pytest_housekeeping.promotion.fleet.waves import CANARY
 
 # What else of the command line holds for the run of each database: a name and its value in one
@@ -53,7 +53,9 @@ def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
         raise misuse(
             f"--hk-confirm={option.hk_confirm!r}: {fleet.name} is changed only on the exact word",
             why="nobody changes it by accident",
-            fix=fleet.promotion,
+            fix=typed_again(
+                option, Target(), fleet.confirm, off=tuple(name for name, _ in shuffling(config))
+            ),
         )
     if mode is Mode.PROD:
         _refuse_again(config, fleet)

@@ -72,6 +72,16 @@ def test_what_is_of_one_database_or_out_of_its_turn(
         refuse_unfit(bare(pytester, *_GIVEN, *words), Mode.PROD, Fleet(name="f", env="F"))
 
 
+def test_what_is_told_to_type_is_the_same_run_with_the_word(pytester: pytest.Pytester) -> None:
+    """With the share: without it, it would be another one."""
+    words = ("--hk-mode=prod", "--hk-fleet=f", "--hk-shard=3/10", "--hk-segments=2")
+    with pytest.raises(pytest.UsageError) as refused:
+        refuse_unfit(bare(pytester, *words), Mode.PROD, Fleet(name="f", env="F", confirm="GO"))
+    fix = str(refused.value).partition("fix: pytest ")[2].split()
+    assert {*fix} >= {*words, "--hk-confirm=GO"}
+    refuse_unfit(bare(pytester, *fix), Mode.PROD, Fleet(name="f", env="F", confirm="GO"))
+
+
 def test_what_would_run_an_item_again(given: pytest.Config) -> None:
     """As the options of pytest-rerunfailures and of pytest-xdist do."""
     for name, said in (("reruns", "an option runs items again"), ("looponfail", "--looponfail")):
