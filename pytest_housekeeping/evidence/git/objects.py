@@ -60,15 +60,16 @@ def audits_of_runs(
     git: GitCommands, runs: Collection[str], folder: str
 ) -> Iterator[tuple[str, bytes]]:
     """Path and content of the committed audits of these runs in or below a folder."""
+    inside = "" if folder == "." else f"{folder}/"
     found = {
-        f"{folder}/{path}": oid
-        for below in files_below(git, _everywhere(git, folder))
+        f"{inside}{path}": oid
+        for below in files_below(git, _everywhere(git, inside.rstrip("/")))
         for path, oid in below.items()
         if AUDIT_NAME.fullmatch(name := path.rpartition("/")[2])
         and name.removesuffix(".json").rpartition("_")[2] in runs
     }
     contents = dict(objects(git, dict.fromkeys(found.values())))
-    yield from ((path, contents[oid]) for path, oid in sorted(found.items()))
+    yield from ((path, contents[oid]) for path, oid in sorted(found.items()) if oid in contents)
 
 
 def newest_audits(git: GitCommands, modes: Sequence[str], folder: str) -> Iterator[bytes]:

@@ -6,7 +6,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_housekeeping.config import Config, Fleet
+import pytest
+
+from pytest_housekeeping.config import PRODUCTION, Config, Fleet, Target
 from pytest_housekeeping.declarations.fleets import member_target
 from pytest_housekeeping.model import Kind, Level, Mode, TargetIdentity
 from pytest_housekeeping.postgres.connection import Connection
@@ -53,18 +55,20 @@ def test_each_names_the_run_of_which_the_other_knows_nothing(
             assert told() == []
 
 
+@pytest.mark.parametrize("folder", ["ops/audit", "evidence"])
 def test_a_run_of_another_target_is_one_database_under_two_names(
-    connection: Connection, tmp_path: Path
+    connection: Connection, tmp_path: Path, folder: str
 ) -> None:
     """Until a pin says that it has this name from now on. A copy beside it is another database, and
     so is one on a server that was made from the same image, with a history of its own."""
-    audit, files = evidence_of(0, Mode.PROD, None)
+    audit, files = evidence_of(0, Mode.PROD, None, folder=folder)
     applied = [row(each.run, each.path, each.sha256) for each in attested_by(audit)]
     fleet = Fleet(name="tenants", env="TENANTS", audit="ops/tenants/audit")
-    acme = member_target(fleet, "acme", "ops/audit")
+    acme = member_target(fleet, "acme", folder)
     with closing(new_repository(tmp_path / "p")) as repository:
         commit_run(repository, audit, files)
-        config = Config(root=repository.root, target=acme, audit=acme.audit)
+        targets = {PRODUCTION: Target(audit=folder)}
+        config = Config(root=repository.root, target=acme, audit=acme.audit, targets=targets)
 
         def told(identity: TargetIdentity = TARGET) -> list[tuple[str, Level]]:
             found = evidence_findings(config, repository, connection, identity)
@@ -78,7 +82,7 @@ def test_a_run_of_another_target_is_one_database_under_two_names(
             record(connection, OWN, applied)
             (named,) = evidence_findings(config, repository, connection, TARGET)
             assert (named.rule, named.level) == ("wrong-target", Level.ERROR)
-            assert "was promoted as prod, as ops/audit/prod_" in named.detail
+            assert f"was promoted as prod, as {folder}/prod_" in named.detail
             assert "git mv ops/production.json ops/tenants/acme/target.json" in named.fix
             assert told(replace(TARGET, database="acme")) == unknown
             assert told(replace(TARGET, system_identifier="7")) == unknown
