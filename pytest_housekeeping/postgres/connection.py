@@ -27,6 +27,10 @@ from pytest_housekeeping.sql.parse import parsed
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_TIMEOUT_S = 10
+READS_ONLY = "default_transaction_read_only"
+# An event trigger (since 17) that writes down who logs in lets in no session that begins as one
+# that only reads: it becomes one afterwards.
+WRITES_LOGIN = re.compile(r"FATAL: .* in a read-only transaction")
 # A network that is cut says nothing: without these whoever waits for an answer waits for two hours.
 KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 _CONTROL_WORDS = re.compile(r"\b(abort|begin|commit|end|prepare|rollback|start)\b", re.IGNORECASE)
@@ -166,6 +170,17 @@ _ANY = ()
 
 
 def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnection:
+    try:
+        return _open_as(conninfo, name, settings)
+    except ServerError as error:
+        if not WRITES_LOGIN.search(error.found) or settings.get(READS_ONLY) != "on":
+            raise
+    opened = _open_as(conninfo, name, {**settings, READS_ONLY: "off"})
+    opened.execute(f"SET {READS_ONLY} = on".encode())
+    return opened
+
+
+def _open_as(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnection:
     # Options of the connection string come first: what is pinned has the last word.
     known = conninfo_to_dict(conninfo)
     given = known.get("options") or ""

@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.declarations.pinned_settings import pinned
+from pytest_housekeeping.postgres.connection import READS_ONLY, WRITES_LOGIN
 from pytest_housekeeping.postgres.session import startup_options
 from pytest_housekeeping.server.pooler import MORE_SESSIONS, is_full
 from pytest_housekeeping.snapshot.dumps.programs import find_pg_dump, pg_dump_version
@@ -69,8 +70,7 @@ def dump_schema(
     known = conninfo_to_dict(conninfo)
     password = str(known.pop("password", None) or "")
     # Options of a connection string have the last word over the variable, empty ones too.
-    settings = pinned(server_major, {"default_transaction_read_only": "on"})
-    options = f"{known.pop('options', None) or ''} {startup_options(settings)}"
+    given = known.pop("options", None) or ""
     command = _command(
         program,
         make_conninfo("", **known),
@@ -78,9 +78,14 @@ def dump_schema(
         rows=rows,
         choice=(*_chosen(program, extensions, but), *(f"--no-{each}" for each in absent_kinds)),
     )
-    environment = {"PGTZ": "UTC", "PGOPTIONS": options}
-    environment |= {"PGPASSWORD": password} if password else {}
+    environment = {"PGTZ": "UTC"} | ({"PGPASSWORD": password} if password else {})
+    settings = pinned(server_major, {READS_ONLY: "on"})
+    environment["PGOPTIONS"] = f"{given} {startup_options(settings)}"
     done = _ended(command, environment, timeout_s, started)
+    if WRITES_LOGIN.search(done.stderr.decode(errors="replace")):
+        # Its transaction only reads in any case.
+        environment["PGOPTIONS"] = f"{given} {startup_options({**settings, READS_ONLY: 'off'})}"
+        done = _ended(command, environment, timeout_s, started)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         raise _failure(said.replace(password, "[secret]") if password else said, known, lock_wait_s)
