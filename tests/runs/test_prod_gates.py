@@ -402,11 +402,13 @@ def test_what_a_staging_run_has_proved_otherwise(production: Production) -> None
 def test_a_privilege_that_the_promoter_lacks(production: Production) -> None:
     production.execute("CREATE TABLE vault.foreign_land (id bigint)")
     production.execute("ALTER TABLE vault.foreign_land OWNER TO postgres")
+    production.execute("CREATE SCHEMA abroad; CREATE TABLE abroad.land (id bigint)")
     before = production.state
     run = production.promote()
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert production.state == before
     assert "GRANT SELECT ON vault.foreign_land TO promoter;" in run.output
+    assert "GRANT USAGE ON SCHEMA abroad TO promoter;" in run.output
 
 
 def test_segments_are_acknowledged(production: Production) -> None:

@@ -51,6 +51,10 @@ _LACKING = {
         "{user} may not read it, and pg_dump locks every table it dumps",
         "GRANT SELECT ON {name} TO {user};",
     ),
+    "enter": (
+        "{user} may not look into it, and pg_dump locks every table it dumps",
+        "GRANT USAGE ON SCHEMA {name} TO {user};",
+    ),
     "role": (
         "{user} cannot act as it, so nothing could be shown as that role",
         "GRANT {name} TO {user};",
@@ -76,12 +80,19 @@ SELECT 'create', pg_catalog.quote_ident(n.nspname),
        pg_catalog.has_schema_privilege(n.oid, 'CREATE')
 FROM pg_catalog.pg_namespace AS n WHERE n.nspname = ANY (%(schemas)s)
 UNION ALL
-SELECT 'dump', pg_catalog.format('%%I.%%I', n.nspname, c.relname),
-       pg_catalog.has_table_privilege(c.oid, 'SELECT')
+SELECT s.kind, s.name, s.held
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    VALUES
+    ('dump', pg_catalog.format('%%I.%%I', n.nspname, c.relname),
+     pg_catalog.has_table_privilege(c.oid, 'SELECT')),
+    ('enter', pg_catalog.quote_ident(n.nspname),
+     pg_catalog.has_schema_privilege(n.oid, 'USAGE'))
+) AS s (kind, name, held)
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+GROUP BY s.kind, s.name, s.held
 ORDER BY 1, 2
 """
 
