@@ -60,7 +60,12 @@ def fleet_text(record: FleetRecord) -> OutcomeText:
             return _text("good", "Nothing pending", "Every database has every file.")
         meaning = "The batch ran on a copy of one database of each group, and the rows of every"
         meaning += " database were checked. Nothing was changed."
-        then = f"Promote: {record.command(Mode.PROD)}"
+        # Behind what was rehearsed a group tells for what a promotion would be refused.
+        refused = any("\n" in each.detail for each in record.groups if each.how == PASSED)
+        then = (
+            "Repair what a promotion would be refused for, then promote" if refused else "Promote"
+        )
+        then = f"{then}: {record.command(Mode.PROD)}"
         return _text("good", f"Planned: {plural(live, 'database')}", meaning, then)
     return _promoted(record, live, again)
 

@@ -165,6 +165,12 @@ def test_a_command_that_is_told_is_the_one_to_run(shard: str) -> None:
     again = f"pytest --hk-mode=prod {begins} --hk-confirm=GO"
     planned = record(mode=Mode.PLAN, complete=True, confirm="GO", shard=shard)
     assert fleet_text(planned).next_steps == (f"Promote: {again}",)
+    detail = "1 database, rehearsed on t1: 9 steps\na promotion would be refused: nobody approved"
+    (group,) = planned.groups
+    group = group.model_copy(update={"how": "passed", "detail": detail})
+    refused = planned.model_copy(update={"groups": (group,)})
+    (step,) = fleet_text(refused).next_steps
+    assert step == f"Repair what a promotion would be refused for, then promote: {again}"
     failed = record(member("t1", "failed"), confirm="GO", shard=shard)
     assert fleet_text(failed).next_steps[0].endswith(f": {again}")
     for made, code in ((planned, 0), (failed, 1)):
