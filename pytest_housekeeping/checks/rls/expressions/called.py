@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 from pytest_housekeeping.checks.rls.expressions.function_bodies import (
     BodyUnread,
     ProjectFunction,
+    created,
     queries_of,
 )
 from pytest_housekeeping.checks.rls.expressions.syntax_tree import names_of
-from pytest_housekeeping.sql.parser import Node, ParseError, is_a, mapped, parse, walk
+from pytest_housekeeping.sql.parser import Node, is_a, mapped, walk
 
 # The project's functions of a name.
 Functions: TypeAlias = Callable[[str], Sequence[ProjectFunction]]
@@ -38,13 +39,17 @@ def called_queries(call: Node, functions: Functions) -> Iterator[Called]:
     for function in functions(name):
         if (schema and function.schema != schema[-1]) or not function.definition:
             continue  # of one in C the catalog holds no statement
-        try:
-            (created,) = (each.stmt for each in parse(function.definition))
-            arguments = dict(_arguments(created, call, function.name))
-            for query in list(queries_of(function)):
-                yield Called(query=_put_in(query, arguments), path=_path(created, function.schema))
-        except (BodyUnread, ParseError):
+        statement = created(function)
+        if statement is None:
             continue
+        try:
+            queries = queries_of(function)
+        except BodyUnread:
+            continue
+        arguments = dict(_arguments(statement, call, function.name))
+        path = _path(statement, function.schema)
+        for query in queries:
+            yield Called(query=_put_in(query, arguments), path=path)
 
 
 def reads_tables(node: Any, functions: Functions, deepest: int = 4) -> bool:
@@ -60,7 +65,7 @@ def reads_tables(node: Any, functions: Functions, deepest: int = 4) -> bool:
             if schema and function.schema != schema[-1]:
                 continue
             try:
-                queries = list(queries_of(function))
+                queries = queries_of(function)
             except BodyUnread:
                 return True
             if not deepest or any(reads_tables(each, functions, deepest - 1) for each in queries):
@@ -68,9 +73,9 @@ def reads_tables(node: Any, functions: Functions, deepest: int = 4) -> bool:
     return False
 
 
-def _arguments(created: Node, call: Node, function: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _arguments(statement: Node, call: Node, function: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """What stands in a body for each argument: ``name``, ``function.name`` or ``$1``."""
-    parameters = [each for each in created.parameters if each.mode in _GIVEN]
+    parameters = [each for each in statement.parameters if each.mode in _GIVEN]
     names = [str(each.name or "") for each in parameters]
     for number, given in enumerate(call.args):
         place, argument = number, given
@@ -95,9 +100,9 @@ def _put_in(node: Any, arguments: Mapping[tuple[str, ...], Any]) -> Any:
     return mapped(node, lambda each: _put_in(each, arguments))
 
 
-def _path(created: Node, schema: str) -> str:
+def _path(statement: Node, schema: str) -> str:
     """The first schema of the function's search_path; its own where none is set."""
-    for option in created.options:
+    for option in statement.options:
         if option.defname == "set" and option.arg.name == "search_path":
             for each in option.arg.args:
                 found = str(getattr(each.val, "sval", ""))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
-from pytest_housekeeping.sql.parser import ParseError, is_a, parse, parse_plpgsql
+from pytest_housekeeping.sql.parser import Node, ParseError, is_a, parse, parse_plpgsql
 
 
 class BodyUnread(Exception):
@@ -26,22 +27,41 @@ class ProjectFunction:
     definition: str
 
 
-def queries_of(function: ProjectFunction) -> Iterator[Any]:
-    """The syntax trees of all queries that a function may run, one after the other.
+def queries_of(function: ProjectFunction) -> tuple[Any, ...]:
+    """The syntax trees of all queries that a function may run.
 
     Raises BodyUnread for another language than SQL and PL/pgSQL, for a text that does not parse,
     for a statement that is no query, and for EXECUTE.
     """
+    found = _queries(function)
+    if found is None:
+        raise BodyUnread
+    return found
+
+
+@lru_cache(maxsize=4096)
+def created(function: ProjectFunction) -> Node | None:
+    """The tree of the statement that creates it; None where the parser does not know its form."""
+    try:
+        (statement,) = parse(function.definition)
+    except ParseError:
+        return None
+    return cast("Node", statement.stmt)
+
+
+@lru_cache(maxsize=4096)
+def _queries(function: ProjectFunction) -> tuple[Any, ...] | None:
+    """Each body is read once, however many policies call it."""
     try:
         if function.language == "plpgsql":
-            yield from _plpgsql_queries(function)
-        elif function.language == "sql":
-            for each in parse(function.source or function.definition):
-                yield _select_of(each.stmt)
-        else:
-            raise BodyUnread
-    except ParseError:
-        raise BodyUnread from None
+            return tuple(_plpgsql_queries(function))
+        if function.language == "sql":
+            return tuple(
+                _select_of(each.stmt) for each in parse(function.source or function.definition)
+            )
+    except (BodyUnread, ParseError):
+        pass
+    return None
 
 
 def _select_of(statement: Any) -> Any:

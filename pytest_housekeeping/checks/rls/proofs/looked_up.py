@@ -129,7 +129,7 @@ def _below(
                 continue
             path = _pinned(function, outer)
             try:
-                queries = list(queries_of(function)) if function.source else []
+                queries = queries_of(function) if function.source else ()
             except BodyUnread:
                 continue
             for query in queries:
