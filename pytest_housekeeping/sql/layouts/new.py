@@ -18,7 +18,7 @@ from pytest_housekeeping.sql.layouts.liquibase_order import order_of
 from pytest_housekeeping.sql.layouts.numbered import version_key
 from pytest_housekeeping.sql.layouts.own import rollbacks_at
 from pytest_housekeeping.sql.path_names import changeset_in, on_disk
-from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles, upwards
 
 _STAMP = "%Y%m%d%H%M%S"
 # As long as a date at the least: such versions are times.
@@ -77,7 +77,13 @@ def _flyway(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -
         for prefix in (conf.prefix("V"), conf.prefix("U"))
     )
     undone = (conf.prefix("V"), conf.prefix("U"), conf.separator) == ("V", "U", "__")
-    return _two(up, down, texts) if undone else {up: texts[0]}
+    return _two(up, down, texts) if undone and not _is_refinerys(ground) else {up: texts[0]}
+
+
+def _is_refinerys(ground: Ground) -> bool:
+    """Whether a Rust project runs the files with refinery, to which U is one more migration."""
+    paths = (posixpath.join(folder, "Cargo.toml") for folder in upwards(ground.folder))
+    return any(ground.files.has(path) and b"refinery" in ground.files.read(path) for path in paths)
 
 
 def _next_date(versions: Sequence[str]) -> str:

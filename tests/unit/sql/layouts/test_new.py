@@ -78,6 +78,15 @@ def test_of_flyway_it_lies_in_a_location_and_is_called_as_its_files_are(tmp_path
     found = read_layout(tmp_path / "b", {"flyway.toml": conf, "db/M1__a.sql": ""})
     new = new_migration(found.config, found.sources, "x", up="SELECT 2;", down="SELECT 3;")
     assert list(new) == ["db/M2__x.sql"]
+    for crate, made in {
+        "refinery": ["app/db/V2__x.sql"],
+        "diesel": ["app/db/V2__x.sql", "app/db/U2__x.sql"],
+    }.items():
+        manifest = f'[dependencies]\n{crate} = "1"\n'
+        files = {"app/Cargo.toml": manifest, "app/db/V1__a.sql": ""}
+        found = read_layout(tmp_path / crate, files)
+        new = new_migration(found.config, found.sources, "x", up="SELECT 2;", down="SELECT 3;")
+        assert list(new) == made
 
 
 def test_a_change_of_sqitch_is_added_by_sqitch(tmp_path: Path) -> None:
