@@ -75,7 +75,10 @@ def _who_has(name: str, servers: dict[str, frozenset[str]], there: str) -> str:
     uses = f'a stub that declares what the files use of it, stubs.{name}.functions = ["..."]'
     stub = there + (f'stubs.{name} = "shipped"' if has_stub else uses)
     if not ways:
-        return f"no PostgreSQL of this machine or of a wheel has it; {stub}"
+        package = (
+            'server = "system" once the package of it for this machine\'s PostgreSQL is installed'
+        )
+        return f"no PostgreSQL of this machine or of a wheel has it; {stub}; or {package}"
     return ", or ".join((*ways, stub) if has_stub else ways)
 
 
