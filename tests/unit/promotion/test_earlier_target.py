@@ -159,6 +159,17 @@ def test_several_there_make_up_one_here(there: There) -> None:
         there.judge(MIDDLE)
 
 
+def test_one_there_was_more_than_is_pending_here(there: There) -> None:
+    """To promote it there once more would change nothing: it is taken back first, just this."""
+    steps = there.context().plan.steps
+    first = next(step for step in steps if step.path == FIRST and step.phase is Phase.APPLY)
+    before = replace(first, id="sql/migrations/0000_a.sql::apply", path="sql/migrations/0000_a.sql")
+    run = there.keep([before, *steps])
+    with pytest.raises(ProofFailed, match=rf"run {run} in preprod had {FIRST} in one") as told:
+        there.judge()
+    assert told.value.fix.endswith(TAKEN_BACK.format("0001"))
+
+
 def test_another_order_is_another_batch(there: There) -> None:
     there.keep(there.steps(SECOND, VIEW))
     there.keep(there.steps(FIRST))

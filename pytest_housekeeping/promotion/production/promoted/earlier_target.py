@@ -115,6 +115,7 @@ class EarlierTarget:
             for place, done in runs:
                 if place.name in lacking:
                     self._refuse_edited(place, done)
+                    self._refuse_larger(place, wanted, done)
             files = ", ".join(path for path, _ in wanted)
             has = "has" if len(lacking) == 1 else "have"
             raise ProofFailed(
@@ -140,7 +141,7 @@ class EarlierTarget:
                     f"run {last.run.id} in {first} had other checks: {named(names, 5)}",
                     why=_WHY,
                     fix=f"promote from the commit that was promoted there, {last.source.commit}; or"
-                    f" {_anew(place, made.runs[0])}",
+                    f" {_anew(place, made.runs[0].run.id)}",
                 )
         schema = schema_alone(context, before)
         runs = [made for _, made in there]
@@ -178,8 +179,23 @@ class EarlierTarget:
                         f"{path} has another text than {place.name} has had in run {audit.run.id}",
                         why=f"{place.name} applies no file again, so this text cannot come there",
                         fix=f"git checkout {audit.source.commit} -- {path}, and what it is to do"
-                        f" besides in a new file; or {_anew(place, audit)}",
+                        f" besides in a new file; or {_anew(place, audit.run.id)}",
                     )
+
+    def _refuse_larger(self, place: Target, wanted: Texts, done: Sequence[Audit]) -> None:
+        """Raises ProofFailed for a batch that came there behind other files, in the same run:
+        nothing is pending there, so to promote once more would change nothing."""
+        files = (file for segment in self._context.plan.segments for file in segment.files)
+        first = [file.version for file in files if file.kind is Kind.MIGRATION][:1]
+        for audit in reversed(done):
+            there = files_of(audit.plan.steps)
+            if first and len(there) > len(wanted) and there[-len(wanted) :] == wanted:
+                raise ProofFailed(
+                    f"run {audit.run.id} in {place.name} had {wanted[0][0]} in one batch with"
+                    f" {named([path for path, _ in there[: -len(wanted)]], 5)}",
+                    why=_WHY,
+                    fix=_anew(place, first[0]),
+                )
 
     def _runs_at(self, place: Target) -> list[Audit]:
         repository = self._context.required_repository(_WHY)
@@ -231,10 +247,10 @@ def _wanted(context: RunContext) -> Texts:
     return tuple((file.path, file.sha256) for file in files if file.kind is not Kind.SEED)
 
 
-def _anew(place: Target, audit: Audit) -> str:
+def _anew(place: Target, to: str) -> str:
     """How what it had is taken back there, so that it can be promoted as it is now."""
     word = rules_of(Mode.ROLLBACK).confirm
-    undo = f"pytest --hk-mode=rollback{place.option} --hk-confirm={word} --hk-to={audit.run.id}"
+    undo = f"pytest --hk-mode=rollback{place.option} --hk-confirm={word} --hk-to={to}"
     return f"take it back there, {undo}, and promote it anew: {place.promotion}"
 
 
