@@ -30,21 +30,27 @@ class Lapse(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutOfForce:
-    """An index by schema and name, or a constraint or trigger with its table between them."""
+    """An index by schema and name, or a constraint or trigger with its table between them; a
+    constraint may be one that PostgreSQL 18 does not enforce."""
 
     lapse: Lapse
     name: QualifiedName
     table: QualifiedName
+    enforced: bool = True
 
     @property
     def detail(self) -> str:
         """What that means."""
+        if not self.enforced:
+            return "the constraint is NOT ENFORCED: any row may break it"
         return _DETAILS[self.lapse]
 
     @property
     def repair(self) -> str:
         """The statement that puts it in force."""
         table, name = quoted(*self.table), quoted(self.name[-1])
+        if not self.enforced:
+            return f"ALTER TABLE {table} DROP CONSTRAINT {name}; and add it again as ENFORCED"
         return {
             Lapse.INDEX: f"REINDEX INDEX {quoted(*self.name)};",
             Lapse.CONSTRAINT: f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
@@ -69,33 +75,35 @@ def read_out_of_force(connection: Connection, schemas: Sequence[str]) -> tuple[O
             lapse=Lapse(fault),
             name=(schema, name) if fault == Lapse.INDEX else (schema, table, name),
             table=(schema, table),
+            enforced=enforced,
         )
-        for fault, schema, table, name in rows
+        for fault, schema, table, name, enforced in rows
     )
 
 
 # A trigger fires in an ordinary session when it is O (origin) or A (always).
 _OUT_OF_FORCE = """
-SELECT 'index-invalid', n.nspname::text, t.relname::text, c.relname::text
+SELECT 'index-invalid', n.nspname::text, t.relname::text, c.relname::text, true
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
 WHERE n.nspname = ANY (%(schemas)s) AND NOT (i.indisvalid AND i.indisready AND i.indislive)
 UNION ALL
-SELECT 'constraint-not-valid', n.nspname::text, t.relname::text, k.conname::text
+SELECT 'constraint-not-valid', n.nspname::text, t.relname::text, k.conname::text,
+    pg_catalog.pg_get_constraintdef(k.oid) NOT LIKE '%% NOT ENFORCED'
 FROM pg_catalog.pg_constraint AS k
 JOIN pg_catalog.pg_class AS t ON t.oid = k.conrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
 WHERE n.nspname = ANY (%(schemas)s) AND NOT k.convalidated
 UNION ALL
-SELECT 'trigger-disabled', n.nspname::text, t.relname::text, g.tgname::text
+SELECT 'trigger-disabled', n.nspname::text, t.relname::text, g.tgname::text, true
 FROM pg_catalog.pg_trigger AS g
 JOIN pg_catalog.pg_class AS t ON t.oid = g.tgrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
 WHERE n.nspname = ANY (%(schemas)s) AND NOT g.tgisinternal AND g.tgenabled NOT IN ('O', 'A')
 UNION
-SELECT 'foreign-key-disabled', n.nspname::text, t.relname::text, k.conname::text
+SELECT 'foreign-key-disabled', n.nspname::text, t.relname::text, k.conname::text, true
 FROM pg_catalog.pg_trigger AS g
 JOIN pg_catalog.pg_constraint AS k ON k.oid = g.tgconstraint
 JOIN pg_catalog.pg_class AS t ON t.oid = g.tgrelid

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from pytest_housekeeping.checks.out_of_force import read_out_of_force
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.server import ServerSettings, start
 from support.blind import CONTRACT, GROUND
@@ -87,3 +88,12 @@ def test_what_the_rules_say_of_it(studio: Connection, sql: str, expected: set[st
     with rolled_back(studio):
         studio.execute(sql.encode())
         assert {each.rule for each in judged(studio, CONTRACT, list(RULES.values()))} == expected
+
+
+def test_what_nothing_enforces_cannot_be_validated(studio: Connection) -> None:
+    with rolled_back(studio):
+        studio.execute(f"{KEY} (id) NOT ENFORCED".encode())
+        (found,) = read_out_of_force(studio, ["studio"])
+        assert "any row may break it" in found.detail
+        studio.execute(found.repair.partition(";")[0].encode())
+        assert read_out_of_force(studio, ["studio"]) == ()
