@@ -9,10 +9,7 @@ from pytest_housekeeping.checks.rls.planner.question import PlannerQuestion
 from pytest_housekeeping.checks.rls.rows.candidate_values import candidates_of
 from pytest_housekeeping.checks.rls.rows.constraint_values import (
     NoRow,
-    columns_in,
-    combinations_query,
-    conditions_of,
-    limited,
+    one_row_query,
     row_told,
     typed,
 )
@@ -20,7 +17,6 @@ from pytest_housekeeping.checks.rls.rows.table_shape import ColumnShape, TableSh
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 
-_MOST_ROWS = 20_000
 _MOST_COLUMNS = 8
 _NULL_AFTER = 12
 
@@ -46,7 +42,9 @@ def find_counterexamples(
         if question.where:
             condition = f"({condition}) AND {question.where}"
         try:
-            columns, statement = _search(shape, condition)
+            columns, statement = one_row_query(
+                shape, [f"({condition}) IS TRUE"], _choices, _MOST_COLUMNS
+            )
         except NoRow:
             continue
         tried.append((number, columns))
@@ -63,22 +61,6 @@ def find_counterexamples(
         if not result.sqlstate and result.value:
             found[number] = row_told(columns, result.value[0])
     return found
-
-
-def _search(shape: TableShape, condition: str) -> tuple[list[ColumnShape], str]:
-    """A query over candidates for the columns that the condition names; the row must also meet the
-    table's own constraints on these columns."""
-    named = set(columns_in(condition, shape))
-    checks = [text for text, touched in conditions_of(shape) if set(touched) <= named]
-    columns = [column for column in shape.columns if column.name in named]
-    if not columns or len(columns) > _MOST_COLUMNS:
-        raise NoRow("too many columns")
-    choices = {column.name: _choices(column, (condition, *checks)) for column in columns}
-    conditions = [*checks, f"({condition}) IS TRUE"]
-    statement = combinations_query(
-        shape.name, columns, limited(choices, _MOST_ROWS), conditions, most=1
-    )
-    return columns, statement
 
 
 def _choices(column: ColumnShape, texts: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pytest_housekeeping.checks.rls.expressions.called import reads_tables
 from pytest_housekeeping.checks.rls.expressions.constants import read_part_values
@@ -40,10 +41,7 @@ from pytest_housekeeping.checks.rls.planner.own_rows_policy import (
 from pytest_housekeeping.checks.rls.rows.candidate_values import candidates_of
 from pytest_housekeeping.checks.rls.rows.constraint_values import (
     NoRow,
-    columns_in,
-    combinations_query,
-    conditions_of,
-    limited,
+    one_row_query,
     row_told,
     typed,
 )
@@ -55,7 +53,6 @@ from pytest_housekeeping.declarations.identity import Claim, Identity
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import in_quotes
 
-_MOST_ROWS = 20_000
 _MOST_COLUMNS = 6
 _DOES = {
     "SELECT": "sees a row of others",
@@ -197,16 +194,7 @@ def _passing(
 def _search(case: NearCase, shape: TableShape) -> tuple[list[ColumnShape], str]:
     """A query over rows near the identity's own, for one that passes and is another's."""
     conditions = [f"({case.condition}) IS TRUE", *_is_anothers(case)]
-    named = {name for text in conditions for name in columns_in(text, shape)}
-    checks = [text for text, touched in conditions_of(shape) if set(touched) <= named]
-    columns = [column for column in shape.columns if column.name in named]
-    if len(columns) > _MOST_COLUMNS:
-        raise NoRow("too many columns")
-    texts = [*conditions, *checks]
-    choices = {column.name: _choices(case, column, texts) for column in columns}
-    return columns, combinations_query(
-        shape.name, columns, limited(choices, _MOST_ROWS), [*conditions, *checks], most=1
-    )
+    return one_row_query(shape, conditions, partial(_choices, case), _MOST_COLUMNS)
 
 
 def _is_anothers(case: NearCase) -> Iterator[str]:

@@ -8,7 +8,7 @@ where it is true or NULL, https://www.postgresql.org/docs/16/ddl-constraints.htm
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -22,6 +22,7 @@ from pytest_housekeeping.sql.parser import ParseError, is_a, parse, walk
 
 _MOST_ROWS = 40_000
 _SOLUTIONS = 6
+_MOST_TRIED = 20_000
 # How a CHECK of a domain names the value.
 _VALUE = re.compile(r"\bVALUE\b")
 
@@ -119,6 +120,29 @@ def combinations_query(
         f"SELECT pg_catalog.jsonb_agg(ARRAY[{texts}]) FROM (SELECT {names} FROM"
         f" (SELECT {names}, {ranks} AS hk_rank FROM {' CROSS JOIN '.join(sources)})"
         f" AS {in_quotes(relation)} WHERE {where} ORDER BY hk_rank LIMIT {most}) AS s"
+    )
+
+
+def one_row_query(
+    shape: TableShape,
+    conditions: Sequence[str],
+    choices: Callable[[ColumnShape, Sequence[str]], list[str]],
+    most_columns: int,
+) -> tuple[list[ColumnShape], str]:
+    """The columns that the conditions name, and a query for one row of candidates for them that
+    meets the conditions, and the table's own constraints on these columns.
+
+    ``choices`` gives the candidates of a column, from the texts that the row has to meet. Raises
+    NoRow where there is no column, or more than ``most_columns``.
+    """
+    named = {name for text in conditions for name in columns_in(text, shape)}
+    checks = [text for text, touched in conditions_of(shape) if set(touched) <= named]
+    columns = [column for column in shape.columns if column.name in named]
+    if not columns or len(columns) > most_columns:
+        raise NoRow("no column, or too many")
+    found = {column.name: choices(column, (*conditions, *checks)) for column in columns}
+    return columns, combinations_query(
+        shape.name, columns, limited(found, _MOST_TRIED), [*checks, *conditions], most=1
     )
 
 
