@@ -126,6 +126,13 @@ def _lacks_a_right(error: HousekeepingError) -> bool:
 def _beyond_the_migrator(
     error: HousekeepingError, config: Config, why: str, first: str
 ) -> SqlFailed:
+    if error.found.startswith(f"{config.sql}/bootstrap/"):
+        return SqlFailed(
+            error.found,
+            why="staging runs the file as superuser, and behind a SET ROLE as that role, which has"
+            " not the right to it",
+            fix="write the statement above the line SET ROLE, or behind a line RESET ROLE",
+        )
     return SqlFailed(
         error.found,
         why=why.format(migrator=f"{config.migrator}, as which migrations run in staging,"),

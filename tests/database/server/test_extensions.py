@@ -81,6 +81,19 @@ def test_all_that_the_files_make_and_the_server_lacks_is_told_at_once(
     assert advised(other, "embedded", Config(root=tmp_path), database) is other
 
 
+def test_a_right_lacks_in_a_bootstrap_file_behind_its_set_role(
+    database: StagingDatabase, tmp_path: Path
+) -> None:
+    config = Config(root=tmp_path)
+    owned = "must be owner of extension postgis (SQLSTATE 42501)"
+    for path, said in {
+        "sql/bootstrap/a.sql": "above the line SET ROLE",
+        "a.sql": "as_superuser",
+    }.items():
+        refused = SqlFailed(f"{path}: {owned}", sqlstate="42501")
+        assert said in advised(refused, "embedded", config, database).fix
+
+
 def test_all_roles_that_the_files_name_and_the_server_lacks_are_told_at_once(
     database: StagingDatabase, tmp_path: Path
 ) -> None:
