@@ -192,6 +192,25 @@ def test_a_search_takes_time_in_proportion(root: Path, text: str) -> None:
     assert time.process_time() - began < 5
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("a.lkml", "view: x {\n  sql_table_name: governance.ledger ;;\n}\n", 2),
+        ("a.lookml", 'sql_table_name: "governance"."ledger" ;;\n', 1),
+        ("cube.yml", "cubes:\n  - sql_table: governance.ledger\n", 2),
+        ("a.yml", "tables:\n  - governance.ledger\n", 2),
+        ("a.properties", "include=venture.orders,governance.ledger\n", 1),
+        ("a.sh", 'pg_dump -h "$host" -t governance.ledger app\n', 1),
+    ],
+)
+def test_a_search_finds_names_in_settings_and_lists(
+    root: Path, name: str, text: str, line: int
+) -> None:
+    found = [e for e in read(root, name, text).found if isinstance(e, CodeReference)]
+    (ledger,) = [e for e in found if e.names[0].parts == ("governance", "ledger")]
+    assert ledger.line == line
+
+
 def test_a_library_that_is_not_read_is_said_at_its_import(root: Path) -> None:
     found = read(root, "a.py", "import os, aiosql\nfrom .piccolo import x\n")
     found = read(root, "a.ts", 'import massive from "massive";\n')
@@ -199,6 +218,8 @@ def test_a_library_that_is_not_read_is_said_at_its_import(root: Path) -> None:
     assert said == [("app/a.py", 1, "aiosql"), ("app/a.ts", 1, "massive")]
     again = extract(root, ["app/**"], cache_folder=root / "cache")
     assert again == found
+    scoped = read(root, "a.ts", 'import { gql } from "@apollo/client/core";\n')
+    assert [e.reason for e in scoped.files["app/a.ts"].unread] == ["@apollo/client"]
     hint = "import aiosql  # hk: reaches venture.orders -- its queries\n"
     (facts,) = (f for p, f in read(root, "a.py", hint).files.items() if p.endswith(".py"))
     assert facts.unread == ()

@@ -24,6 +24,7 @@ PROGRAMS = vocabulary(
     .java .kt .kts .scala .groovy .clj .cs .fs .vb .go .rs .rb .erb .php .ex .exs .erl .dart .swift
     .lua .pl .pm .r .cpp .cc .c .sh .bash .zsh .ksh .ps1 .bat .psql .j2 .jinja .jinja2 .hbs
     .mustache .ejs .tpl .tmpl .vue .svelte .astro .ipynb .pyx .graphql .gql
+    .lkml .lookml .malloy
     """
 )
 """Programs and templates in other languages: they are searched for names, and may hold more."""

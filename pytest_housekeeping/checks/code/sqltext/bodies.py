@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
 from pytest_housekeeping.checks.code.sqltext.names import StatementNames, names_in
+from pytest_housekeeping.checks.code.sqltext.recognize import starts_like_sql
 from pytest_housekeeping.checks.code.sqltext.written import find_name
 from pytest_housekeeping.sql.identifiers import split_name
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, nodes_of, parse
@@ -30,9 +31,15 @@ QUERY_RUNNERS = (
     *("ts_stat", "ts_rewrite"),
     *("crosstab", "crosstab2", "crosstab3", "crosstab4", "crosstabn"),
 )
+# They take other texts as well: a connection, which may lead back to this database, or a schedule.
+_RUNNERS_ELSEWHERE = (
+    *("dblink", "dblink_exec", "dblink_open", "dblink_send_query", "postgres_query"),
+    *("schedule", "schedule_in_database"),
+)
 _TABLE_READERS = {
     **dict.fromkeys(("table_to_xml", "table_to_xmlschema", "table_to_xml_and_xmlschema"), 0),
     "connectby": 0,
+    "create_parent": 0,
     "xpath_table": 2,
 }
 _ALL_READERS = (
@@ -148,15 +155,17 @@ def _handed_in(tree: Any) -> Iterator[BodyNames]:
         if key != "FuncCall":
             continue
         function = call["funcname"][-1].get("String", {}).get("sval", "")
-        if function not in READ_BY_TEXT:
+        if function not in READ_BY_TEXT and function not in _RUNNERS_ELSEWHERE:
             continue
         arguments = [_constant(each) for each in call.get("args", ())]
         if function in _TABLE_READERS:
             arguments = arguments[_TABLE_READERS[function] :][:1]
         texts = [text for text in arguments if text]
+        if function in _RUNNERS_ELSEWHERE:
+            texts = [text for text in texts if starts_like_sql(text)]
         if function in _ALL_READERS or not texts:
             yield BodyNames(dynamic=True)
-        elif function in QUERY_RUNNERS:
+        elif function in QUERY_RUNNERS or function in _RUNNERS_ELSEWHERE:
             yield from (_read_sql(text) for text in texts if " " in text)
         else:
             yield BodyNames(names=((split_name(texts[0]), ReferenceKind.RELATION),))

@@ -23,7 +23,15 @@ from pytest_housekeeping.checks.code.sqltext.fragment import read_fragment
 from pytest_housekeeping.checks.code.sqltext.hints import read_hints
 from pytest_housekeeping.checks.code.sqltext.parse import ParsedStatement, parse_template
 from pytest_housekeeping.checks.code.sqltext.recognize import starts_like_fragment, starts_like_sql
-from pytest_housekeeping.checks.code.sqltext.search import is_command, searched_names
+from pytest_housekeeping.checks.code.sqltext.search import (
+    SCHEMA_SETTINGS,
+    TABLE_SETTINGS,
+    is_command,
+    is_dump_option,
+    is_qualified,
+    names_at_run_time,
+    searched_names,
+)
 from pytest_housekeeping.checks.code.sqltext.template import Template, visible_text
 from pytest_housekeeping.checks.code.sqltext.written import WrittenName, find_name
 from pytest_housekeeping.sql.identifiers import split_name
@@ -90,6 +98,30 @@ class Collector:
                 name = find_name(text, parts, kind, at)
                 self._add_written(name, span, f"{how}, a command of the shell", certain=False)
         return self.add_options(template, span)
+
+    def add_setting(self, key: str, text: str, span: Span) -> None:
+        """``table="governance.ledger"``, ``schema: "governance"``, whoever gets it: where the
+        database has nothing of that name, it is something else."""
+        if key in TABLE_SETTINGS and is_qualified(text):
+            parts, kind = split_name(text), ReferenceKind.RELATION
+        elif key in SCHEMA_SETTINGS:
+            parts, kind = (text,), ReferenceKind.SCHEMA
+        else:
+            return
+        self.add_name(parts, kind, span, how=f"the setting {key}", certain=False)
+
+    def add_arguments(self, template: Template, span: Span) -> None:
+        """The arguments of a program such as ``pg_dump``, given as a list and joined here."""
+        text = visible_text(template)
+        if not (is_command(text) or is_dump_option(text)):
+            return
+        if not is_command(self.text + " "):
+            return
+        for parts, kind, at in searched_names(text):
+            name = find_name(text, parts, kind, at)
+            self._add_written(name, span, "a command of the shell", certain=False)
+        if names_at_run_time(template):
+            self.add_undecided(span, "a command of the shell names a table at run time")
 
     def add_options(self, template: Template, span: Span) -> bool:
         """Take in a connection string or options that choose a role or schema."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
+from pytest_housekeeping.checks.code.sqltext.template import Hole, Template
 from pytest_housekeeping.sql.identifiers import split_name
 
 Found = tuple[tuple[str, ...], ReferenceKind, int]
@@ -16,9 +18,16 @@ _PART = r'(?:\\?"[^"\\\n]+\\?"|[A-Za-z_][\w$]*)'
 _NAME = rf"(?P<name>{_PART}\.{_PART})(?![\w.])"
 # Behind a word of SQL, or alone in quotes: anything else with a dot is a method, a file, a module.
 _FOUND = re.compile(
-    rf"(?i:\b(?:from|join|into|update|only|table|copy|truncate|references|using)[\s=:(]+){_NAME}"
+    rf"(?i:\b(?:from|join|into|update|only|(?:sql_?)?table(?:_?name)?|copy|truncate|references|using)"
+    rf"[\s=:(]+){_NAME}"
     rf"|(?i:\b(?:select|call|perform|execute)\s+){_NAME.replace('name', 'call')}\s*\("
     rf"|['\"`]{_NAME.replace('name', 'alone')}['\"`]"
+    # An entry of a list: - governance.ledger, or one of several without a space between them.
+    rf"|^[ \t]*-[ \t]+{_NAME.replace('name', 'entry')}[ \t]*\r?$"
+    rf"|(?<=[,='\"`]){_NAME.replace('name', 'member')}(?=[,'\"`]|\r?$)"
+    # pg_dump -t governance.ledger
+    rf"|(?:^|\s)-[tT][\s=]*['\"]?{_NAME.replace('name', 'option')}",
+    re.MULTILINE,
 )
 # schema = "governance", schema: governance, @schema_prefix "governance", search_path=governance
 _SCHEMA = re.compile(
@@ -29,7 +38,19 @@ _SCHEMA = re.compile(
 _COMMENT = re.compile(r"[ \t]*(?://|#(?!\[)|--|\*(?!\s*(?i:from)\b)|/\*|<!--|;)")
 
 
-_COMMAND = re.compile(r"\b(?:psql|pg_dump|pg_restore|pgbench|vacuumdb|clusterdb|reindexdb)\s")
+TABLE_SETTINGS = frozenset(
+    ["table", "table_name", "tables", "dbtable", "sql_table", "sqlTable", "target_table"]
+)
+SCHEMA_SETTINGS = frozenset(["schema", "Accept-Profile", "Content-Profile"])
+"""Keywords and keys whose values name a table with its schema, and a schema."""
+
+# pg_dump -n governance: only behind such a program, other programs have a -n of their own.
+_DUMPED = re.compile(r"(?:^|\s)(?:-n[\s=]*|--schema\s)(?P<schema>[A-Za-z_][\w$]*)")
+_DUMP_OPTION = re.compile(r"(?:-[tTnN]|--(?:exclude-)?(?:table|schema))\b")
+_BEFORE_NAME = re.compile(r"(?:^|\s)(?:-[tn]|--(?:table|schema))[\s=]*$")
+_QUALIFIED = re.compile(rf"{_PART}\.{_PART}")
+_COMMAND = re.compile(r"\b(?:psql|pg_dump|pg_restore|pgbench|vacuumdb|clusterdb|reindexdb)['\"\s]")
+_DUMPS = re.compile(r"\b(?:pg_dump|pg_restore|vacuumdb|reindexdb)\b|^(?:-n|--schema)\s")
 
 
 def searched_names(text: str) -> Iterator[Found]:
@@ -42,6 +63,29 @@ def searched_names(text: str) -> Iterator[Found]:
     for match in _SCHEMA.finditer(text):
         if not _is_comment(text, match.start("schema")):
             yield (match["schema"],), ReferenceKind.SCHEMA, match.start("schema")
+    for match in _DUMPED.finditer(text) if _DUMPS.search(text) else ():
+        yield (match["schema"],), ReferenceKind.SCHEMA, match.start("schema")
+
+
+def is_qualified(text: str) -> bool:
+    """Whether it is nothing but a name with its schema: ``governance.ledger``."""
+    return _QUALIFIED.fullmatch(text) is not None
+
+
+def is_dump_option(text: str) -> bool:
+    """Whether it begins with an option that chooses what ``pg_dump`` writes."""
+    return _DUMP_OPTION.match(text) is not None
+
+
+def names_at_run_time(template: Template) -> bool:
+    """Whether such an option is followed by something that is known at run time only."""
+    return any(
+        isinstance(piece, str)
+        and isinstance(following, Hole)
+        and not following.value
+        and _BEFORE_NAME.search(piece) is not None
+        for piece, following in itertools.pairwise(template)
+    )
 
 
 def is_command(text: str) -> bool:

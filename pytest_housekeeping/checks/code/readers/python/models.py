@@ -25,6 +25,7 @@ def read(survey: Survey, collector: Collector) -> None:
     default = metadata_schema(survey)
     for site in survey.classes:
         _mapped_class(site, collector, _base_schema(site, survey) or default)
+        _named_elsewhere(site, survey, collector)
         _django_model(site, collector)
         _pony_entity(site, collector)
 
@@ -53,6 +54,23 @@ def _mapped_class(site: ClassSite, collector: Collector, default: str | None) ->
     schema = _argument_schema(given.get("__table_args__"), site.scope) or default
     columns = tuple(_mapped_columns(site.node.body, site.scope))
     collector.add_relation(schema, table, place, how="__tablename__", columns=columns)
+
+
+def _named_elsewhere(site: ClassSite, survey: Survey, collector: Collector) -> None:
+    """The schema of a class without ``__tablename__``: SQLModel's, or a base of other files."""
+    given = dict(_assignments(site.node.body))
+    is_base = any(_is_base(site.node.name, other.node) for other in survey.classes)
+    if "__tablename__" in given or "__table_args__" not in given or is_base:
+        return
+    if schema := _argument_schema(given["__table_args__"], site.scope):
+        place = span(collector, given["__table_args__"], site.symbol)
+        collector.add_name(
+            (schema,), ReferenceKind.SCHEMA, place, how="__table_args__", certain=False
+        )
+
+
+def _is_base(name: str, node: ast.ClassDef) -> bool:
+    return any(isinstance(base, ast.Name) and base.id == name for base in node.bases)
 
 
 def _django_model(site: ClassSite, collector: Collector) -> None:
@@ -133,9 +151,14 @@ def _mapped_columns(body: Iterable[ast.stmt], scope: NameScope) -> Iterator[str]
 
 
 def _argument_schema(arguments: ast.expr | None, scope: NameScope) -> str | None:
-    """``{"schema": ...}``, alone or at the end of a tuple."""
+    """``{"schema": ...}``, alone or at the end of a tuple, by a name or as ``dict()``."""
+    if isinstance(arguments, ast.Name):
+        arguments = scope.single(arguments)
     if isinstance(arguments, ast.Tuple) and arguments.elts:
         arguments = arguments.elts[-1]
+    if isinstance(arguments, ast.Call):
+        given = {keyword.arg: keyword.value for keyword in arguments.keywords}
+        return static_value(given["schema"], scope) if "schema" in given else None
     if isinstance(arguments, ast.Dict):
         for key, value in zip(arguments.keys, arguments.values, strict=True):
             if isinstance(key, ast.Constant) and key.value == "schema":

@@ -20,6 +20,7 @@ _OF_A_SCHEMA = {
 }
 # SQLAlchemy's table() and what pandas and GeoPandas write to: the name, and a schema beside it.
 _TABLES_WITH_SCHEMA = {"table", "to_sql", "to_postgis"}
+_CHOOSING_CALLS = _TABLES_WITH_SCHEMA | {"reflect", "prepare", "to_metadata"}
 _ALEMBIC_SCHEMAS = ("schema", "source_schema", "referent_schema")
 
 
@@ -70,7 +71,7 @@ def _with_schema(site: CallSite, collector: Collector) -> None:
         collector.add_name(
             (schema,), ReferenceKind.SCHEMA, place, how=f"{name}(schema=)", certain=False
         )
-    elif name in _TABLES_WITH_SCHEMA and not isinstance(keyword.value, ast.Constant):
+    elif name in _CHOOSING_CALLS and not isinstance(keyword.value, ast.Constant):
         collector.add_undecided(place, f"{name}() of a schema that is chosen at run time")
 
 

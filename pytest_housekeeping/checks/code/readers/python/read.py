@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import warnings
 
 from pytest_housekeeping.checks.code.facts import FileFacts
 from pytest_housekeeping.checks.code.readers.python import calls, models, orm
 from pytest_housekeeping.checks.code.readers.python.sinks import add_text
+from pytest_housekeeping.checks.code.readers.python.survey import span
+from pytest_housekeeping.checks.code.readers.python.text import part, static_value
 from pytest_housekeeping.checks.code.readers.python.walk import survey_of
 from pytest_housekeeping.checks.code.sqltext.collector import Collector
+from pytest_housekeeping.checks.code.sqltext.template import join
 from pytest_housekeeping.checks.code.vocabulary import vocabulary
 
 _POSTGRES_PACKAGES = vocabulary(
     """
     psycopg psycopg2 asyncpg sqlalchemy django pg8000 aiopg databases sqlmodel peewee pandas
-    psycopg_pool alembic tortoise pony records polars dataset geopandas
+    psycopg_pool supabase airflow alembic tortoise pony records polars dataset geopandas
     """
 )
 # Their tables stand in calls and classes that are not read.
@@ -23,6 +27,7 @@ _UNREAD_PACKAGES = vocabulary(
     """
     piccolo ormar gino pugsql aiosql edgy saffier ibis pyspark petl dlt sqlmesh activerecord
     connectorx adbc_driver_postgresql orator masonite pydal web2py
+    gql sgqlc python_graphql_client pypika
     """
 )
 _OTHER_PACKAGES = vocabulary(
@@ -50,6 +55,13 @@ def read(text: str, file: str) -> FileFacts:
     orm.read(survey, collector, imports_a_database=postgres)
     models.read(survey, collector)
     done = calls.read(survey, collector, imports_a_database=postgres or others)
+    for key, site in survey.settings:
+        if given := static_value(site.node, site.scope):
+            collector.add_setting(key, given, span(collector, site.node, site.symbol))
+    for site in survey.lists:
+        items = (part(each, site.scope) for each in getattr(site.node, "elts", ()))
+        spaced = itertools.chain.from_iterable((item, (" ",)) for item in items)
+        collector.add_arguments(join(*spaced), span(collector, site.node, site.symbol))
     for site in survey.texts:
         if id(site.node) not in done and not site.is_message:
             add_text(site, collector, how="python text", sink=False)

@@ -46,12 +46,15 @@ class Survey:
     """Calls, texts, classes and imports of a file, and what its names were given.
 
     ``origins``: where an imported name comes from. ``packages``: the top-level packages imported.
+    ``settings``: values under the key that they are given. ``lists``: lists that are written out.
     ``symbols``: the symbol around each text, by the identity of its node.
     """
 
     calls: list[CallSite] = field(default_factory=list)
     texts: list[TextSite] = field(default_factory=list)
     classes: list[ClassSite] = field(default_factory=list)
+    settings: list[tuple[str, TextSite]] = field(default_factory=list)
+    lists: list[TextSite] = field(default_factory=list)
     top: NameScope = field(default_factory=NameScope)
     imports: list[Import] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)
@@ -62,12 +65,32 @@ class Survey:
         self.texts.append(TextSite(node, scope, symbol, is_message))
         self.symbols[id(node)] = symbol
 
+    def add_setting(self, key: str, value: ast.expr, scope: NameScope, symbol: str) -> None:
+        for each in value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]:
+            self.settings.append((key, TextSite(each, scope, symbol)))
+
 
 def call_name(node: ast.Call) -> str:
     """The last name of what is called: ``execute`` of ``self.cur.execute(...)``."""
     if isinstance(node.func, ast.Attribute):
         return node.func.attr
     return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def holds_text(node: ast.expr) -> bool:
+    """Whether a sum has a text among its terms."""
+    if isinstance(node, ast.BinOp):
+        return holds_text(node.left) or holds_text(node.right)
+    if isinstance(node, ast.Call):
+        return call_name(node) in ("SQL", "format", "join")
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
+    )
+
+
+def is_mapping(node: ast.expr) -> bool:
+    """``Order.__table__``, ``Base.metadata`` and ``Order._meta``: their attributes name tables."""
+    return isinstance(node, ast.Attribute) and node.attr in ("__table__", "metadata", "_meta")
 
 
 def span(collector: Collector, node: ast.expr | ast.stmt, symbol: str) -> Span:

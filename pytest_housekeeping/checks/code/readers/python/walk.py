@@ -18,8 +18,12 @@ from pytest_housekeeping.checks.code.readers.python.survey import (
     CallSite,
     ClassSite,
     Survey,
+    TextSite,
     call_name,
+    holds_text,
+    is_mapping,
 )
+from pytest_housekeeping.checks.code.sqltext.search import TABLE_SETTINGS
 from pytest_housekeeping.checks.code.vocabulary import vocabulary
 
 _MESSAGE_CALLS = vocabulary(
@@ -31,6 +35,7 @@ _MESSAGE_CALLS = vocabulary(
 _MESSAGE_KEYWORDS = frozenset(
     {"help", "description", "message", "msg", "detail", "reason", "title"}
 )
+_PROFILES = frozenset(["Accept-Profile", "Content-Profile"])
 _MESSAGE_CLASSES = ("Error", "Exception", "Warning")
 
 
@@ -104,6 +109,8 @@ class _Walk:
         if value is not None:
             for target in targets:
                 _give(target, operation, value, scope)
+                if isinstance(target, ast.Attribute) and is_mapping(target.value):
+                    self.survey.add_setting(target.attr, value, scope, symbol)
             self.visit(value, scope, symbol, message)
         for target in targets:
             if not isinstance(target, ast.Name):
@@ -141,7 +148,7 @@ class _Walk:
                 self.visit(value.value, scope, symbol, message)
 
     def binary(self, node: ast.BinOp, scope: NameScope, symbol: str, message: bool) -> None:
-        if not isinstance(node.op, (ast.Add, ast.Mod)) or not _holds_text(node):
+        if not isinstance(node.op, (ast.Add, ast.Mod)) or not holds_text(node):
             self.visit(node.left, scope, symbol, message)
             self.visit(node.right, scope, symbol, message)
             return
@@ -176,6 +183,8 @@ class _Walk:
         for argument in node.args:
             self.visit(argument, scope, symbol, told)
         for keyword in node.keywords:
+            if keyword.arg in TABLE_SETTINGS:
+                self.survey.add_setting(keyword.arg, keyword.value, scope, symbol)
             named = (keyword.arg or "") in _MESSAGE_KEYWORDS
             self.visit(keyword.value, scope, symbol, told or named)
 
@@ -191,10 +200,14 @@ class _Walk:
             if key is not None and not isinstance(key, ast.Constant):
                 self.visit(key, scope, symbol, message)
             named = isinstance(key, ast.Constant) and key.value in _MESSAGE_KEYWORDS
+            if isinstance(key, ast.Constant) and key.value in _PROFILES:
+                self.survey.add_setting(str(key.value), value, scope, symbol)
             self.visit(value, scope, symbol, message or named)
 
     def subscript(self, node: ast.Subscript, scope: NameScope, symbol: str, message: bool) -> None:
         self.visit(node.value, scope, symbol, message)
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "tables":
+            self.survey.add_setting("tables", node.slice, scope, symbol)
         if not isinstance(node.slice, ast.Constant):
             self.visit(node.slice, scope, symbol, message)
 
@@ -217,6 +230,11 @@ class _Walk:
         for alias in node.names:
             self.survey.origins[alias.asname or alias.name] = f"{module}.{alias.name}"
         self._add_import(node, symbol, module, names, node.level)
+
+    def list_(self, node: ast.List, scope: NameScope, symbol: str, message: bool) -> None:
+        self.survey.lists.append(TextSite(node, scope, symbol, message))
+        for item in node.elts:
+            self.visit(item, scope, symbol, message)
 
     def _add_import(
         self,
@@ -249,17 +267,6 @@ def _give(target: ast.AST | None, operation: Operation, value: ast.expr, scope: 
             _give(each, operation if values else "?", given, scope)
 
 
-def _holds_text(node: ast.expr) -> bool:
-    """Whether a sum has a text among its terms."""
-    if isinstance(node, ast.BinOp):
-        return _holds_text(node.left) or _holds_text(node.right)
-    if isinstance(node, ast.Call):
-        return call_name(node) in ("SQL", "format", "join")
-    return isinstance(node, ast.JoinedStr) or (
-        isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
-    )
-
-
 def _leaf(walk: _Walk, node: ast.AST, scope: NameScope, symbol: str, message: bool) -> None:
     """Nothing stands below it."""
 
@@ -281,6 +288,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     ast.BinOp: _Walk.binary,
     ast.Call: _Walk.call,
     ast.Dict: _Walk.dictionary,
+    ast.List: _Walk.list_,
     ast.Subscript: _Walk.subscript,
     ast.Import: _Walk.import_,
     ast.ImportFrom: _Walk.import_from,

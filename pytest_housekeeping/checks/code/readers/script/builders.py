@@ -91,9 +91,11 @@ def _knex(file: ScriptFile, call: Node, name: str, argument: Node) -> None:
 
 
 def _schema(file: ScriptFile, call: Node, base: Node, name: str, argument: Node) -> None:
-    if name != "withSchema" and not is_database(base):
-        return
     text = file.static_value(argument)
+    # Sequelize: Order.schema("governance") is called on a class.
+    of_class = text is not None and base.type == "identifier" and words(base)[:1].isupper()
+    if name != "withSchema" and not is_database(base) and not of_class:
+        return
     if text is not None:
         if not names_a_table(call, base):
             place = file.span(argument)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
@@ -16,11 +17,13 @@ from pytest_housekeeping.checks.code.readers.script.tree import (
     unwrapped,
     words,
 )
+from pytest_housekeeping.checks.code.sqltext.template import Hole, join
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _DRIZZLE_TABLES = {"pgTable", "pgView", "pgMaterializedView", "pgSequence"}
+_NAMED_BESIDE = {"tableName", "name", "modelName", "sequelize"}
 _DRIZZLE_MEMBERS = {"table", "view", "materializedView", "sequence"}
 
 
@@ -33,8 +36,33 @@ def read(file: ScriptFile) -> None:
         _massive(file, call)
     for node in file.nodes.get("object", ()):
         _sequelize(file, node)
+        _settings(file, node)
+    for node in file.nodes.get("array", ()):
+        _arguments(file, node)
     for node in (*file.nodes.get("field", ()), *file.nodes.get("method", ())):
         _objection(file, node)
+
+
+def _settings(file: ScriptFile, node: Node) -> None:
+    """``{ sql_table: "governance.ledger" }``, and ``{ schema: "governance", table: "ledger" }``."""
+    options = dict(pairs(node))
+    for key, value in options.items():
+        text = file.static_value(value)
+        if text is None or (key == "schema" and not file.has_mapper):
+            continue
+        if key == "schema" and "table" in options:
+            add_table(file, options["table"], text, how="schema and table", certain=False)
+        elif key != "schema" or not options.keys() & _NAMED_BESIDE:
+            file.collector.add_setting(key, text, file.span(value))
+
+
+def _arguments(file: ScriptFile, node: Node) -> None:
+    """``spawn("pg_dump", ["-t", "governance.ledger"])``."""
+    parts = [
+        file.template(each) or (Hole(expression=words(each)[:60]),) for each in node.named_children
+    ]
+    spaced = itertools.chain.from_iterable((part, (" ",)) for part in parts)
+    file.collector.add_arguments(join(*spaced), file.span(node))
 
 
 def _massive(file: ScriptFile, call: Node) -> None:
@@ -73,7 +101,7 @@ def _declaration(file: ScriptFile, call: Node, given: list[Node]) -> None:
         file.collector.add_name(
             (text,), ReferenceKind.SCHEMA, place, how="pgSchema()", certain=False
         )
-    elif name == "Entity":
+    elif name in ("Entity", "ViewEntity", "JoinTable"):
         _entity(file, given)
 
 

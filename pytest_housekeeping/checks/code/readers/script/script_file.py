@@ -11,14 +11,23 @@ from pytest_housekeeping.checks.code.readers.script.text import template
 from pytest_housekeeping.checks.code.readers.script.tree import arguments, parse, words
 from pytest_housekeeping.checks.code.sqltext.collector import Collector, Span
 from pytest_housekeeping.checks.code.sqltext.template import Hole, Template, static_text
+from pytest_housekeeping.checks.code.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _POSTGRES_MODULES = {"pg", "postgres"}
 _OTHER_MODULES = {"mysql", "mysql2", "better-sqlite3", "sqlite3", "mssql", "oracledb"}
+# Where ``schema`` in an object's literal is one of the database's.
+_MAPPERS = ("typeorm", "@mikro-orm/", "sequelize", "pg-promise", "@supabase/", "knex", "kysely")
 # Their tables stand in properties and classes that are not read.
-_UNREAD_MODULES = {"massive", "bookshelf", "waterline", "orchid-orm", "zapatos", "rake-db"}
+_UNREAD_MODULES = vocabulary(
+    """
+    massive bookshelf waterline orchid-orm zapatos rake-db sutando ts-sql-query
+    @adonisjs/lucid @loopback/repository
+    graphql-request graphql-tag urql @urql/core @apollo/client apollo-boost react-relay
+    """
+)
 _SYMBOLS = {"function_declaration", "method_definition", "class_declaration", "function_expression"}
 
 
@@ -26,7 +35,7 @@ class ScriptFile:
     """The file while its readers work on it.
 
     ``nodes``: those of interest, by what they are. ``done``: the ids of the texts that a reader has
-    dealt with, so that no other reads them again.
+    dealt with, so that no other reads them again. ``has_mapper``: it imports a mapper.
     """
 
     def __init__(self, text: str, file: str, dialect: str) -> None:
@@ -37,6 +46,7 @@ class ScriptFile:
         modules = {module for _, module in self._modules()}
         others = bool(modules & _OTHER_MODULES)
         self.collector = Collector(file, text, foreign=others and not modules & _POSTGRES_MODULES)
+        self.has_mapper = any(each.startswith(_MAPPERS) for each in modules)
         self.done: set[int] = set()
 
     def span(self, node: Node) -> Span:
@@ -68,8 +78,9 @@ class ScriptFile:
             self.collector.imports.append(
                 Import(line=line, column=column, symbol=place.symbol, module=module)
             )
-            if module.partition("/")[0] in _UNREAD_MODULES:
-                self.collector.add_unread(line, column, place.symbol, module)
+            package = "/".join(module.split("/")[: 1 + module.startswith("@")])
+            if package in _UNREAD_MODULES:
+                self.collector.add_unread(line, column, place.symbol, package)
 
     def _offset(self, byte: int) -> int:
         """tree-sitter counts bytes; a place in a text counts characters."""

@@ -21,6 +21,7 @@ _QUERY = """
 (import_statement) @import
 (export_statement source: (string)) @import
 (object) @object
+(array) @array
 (method_definition) @method
 """
 _FIELDS = {"ts": "(public_field_definition) @field", "js": "(field_definition) @field"}
