@@ -13,7 +13,7 @@ from typing import TextIO
 
 from pytest_housekeeping import sandbox
 from pytest_housekeeping.child_environment import usual_environment
-from pytest_housekeeping.command_line import command_line
+from pytest_housekeeping.command_line import MISUSE, command_line
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.pages import (
     docs_folder,
@@ -24,7 +24,6 @@ from pytest_housekeeping.declarations.pages import (
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
-_NO_PAGE = _MISUSE = 4
 _INDEX = "README"
 
 
@@ -35,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _COMMANDS[given.command](given)
     except MisuseError as error:
         _say(str(error))
-        return 1 if given.command == "sandbox" else _MISUSE
+        return MISUSE
     except (HousekeepingError, OSError) as error:
         _say(str(error))
         return 1
@@ -231,7 +230,7 @@ def _docs(given: argparse.Namespace) -> int:
         near = did_you_mean(wanted, [*pages, *rules, *told_of_findings()], spell=repr)
         fix = "list them: python -m pytest_housekeeping docs"
         _say(str(MisuseError(f"there is no page {name!r}{near}", fix=fix)))
-        return _NO_PAGE
+        return MISUSE
     _write(sys.stdout, page_text(page))  # as it stands in docs/
     return 0
 

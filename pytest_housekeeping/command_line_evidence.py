@@ -21,45 +21,45 @@ def of_a_target(command: argparse.ArgumentParser) -> None:
 def audit(commands: Commands) -> None:
     command = commands.add_parser(
         "audit",
-        help="prove all evidence that this clone holds",
-        description="Prove every audit of this clone, every file that one names, their chain, and"
-        " that nothing was ever taken away: on HEAD and on all branches housekeeping/audit/*, local"
-        " and of remotes. Nothing is written, and no network is asked.",
-        epilog="exit codes: 0 all proved; 1 faults, or no evidence at all; with --population: it is"
+        help="prove all evidence in this clone",
+        description="Prove every audit of this clone, every file that an audit names, their chain,"
+        " and that nothing was ever removed: on HEAD and on all branches housekeeping/audit/*,"
+        " local and of remotes. Writes nothing and needs no network.",
+        epilog="exit codes: 0 all proved; 1 faults, or no evidence at all; with --population:"
         " not shown to be complete; 4 wrong usage: no repository, no such moment, or with --target"
         " no usable address of production",
     )
     command.add_argument(
         "--target",
         action="store_true",
-        help="connect to production (PG*_PROD) as well: each promotion in its history has its"
+        help="also connect to production (PG*_PROD): each promotion in its history must have its"
         " audit, and each audit its rows",
     )
     instead = command.add_mutually_exclusive_group()
     instead.add_argument(
         "--html",
         action="store_true",
-        help="write index.html beside the audits: every run, to be filtered and looked into",
+        help="write index.html beside the audits: every run, to filter and open",
     )
     instead.add_argument(
         "--population",
         action="store_true",
-        help="every change of a real database, outside of runs too, as CSV, and whether it is all",
+        help="list every change of a real database as CSV, and say whether it is complete",
     )
     instead.add_argument(
         "--at",
         metavar="MOMENT",
-        help="the schema of production as it was on that day, 2027-03-01, or at that moment",
+        help="print production's schema as it was on that day (2027-03-01) or at that moment",
     )
     instead.add_argument(
         "--thin",
         action="store_true",
-        help="begin staging's log anew without the audits of superseded commits: a line of each",
+        help="begin staging's log anew, with one line for each audit of a superseded commit",
     )
     command.add_argument(
         "--json",
         action="store_true",
-        help="the index as JSON; with --population that",
+        help="print the index as JSON; with --population, that list",
     )
     command.add_argument(
         "--from", dest="since", metavar="MOMENT", help="with --population: not earlier than this"
@@ -73,28 +73,30 @@ def audit(commands: Commands) -> None:
 def approve(commands: Commands) -> None:
     command = commands.add_parser(
         "approve",
-        help="approve a promotion, signed",
-        description="Say, signed with the SSH key that git is configured with, that the promotion"
-        " of this digest may be made. The record is committed to housekeeping/audit/decisions, and"
-        " pushed. It counts for whoever neither wrote nor runs it, if approvers of"
-        " [tool.housekeeping] names him, and for a run that begins later.",
+        help="approve a promotion, with a signature",
+        description="Approve the promotion with this digest, signed with the SSH key that git is"
+        " configured with. The record is committed to housekeeping/audit/decisions and pushed. It"
+        " counts if approvers in [tool.housekeeping] names you, you neither wrote nor run the"
+        " promotion, and the run begins later.",
         epilog="exit codes: 0 approved; 1 it could not be signed or committed; 4 wrong usage: no"
         " digest, no repository, no approvers",
     )
-    command.add_argument("digest", help="as the plan, or a promotion that was refused, has it")
+    command.add_argument(
+        "digest", help="the digest that the plan, or a refused promotion, has printed"
+    )
     of_a_target(command)
 
 
 def review(commands: Commands) -> None:
     command = commands.add_parser(
         "review",
-        help="say what was found of a promotion that was made in an emergency",
-        description="Say that somebody has looked through a promotion with --hk-emergency, and what"
-        " was found. Until then `audit` and --hk-mode=verify fail. The record is committed to"
-        " housekeeping/audit/decisions, signed where approvers or evidence_signers are configured,"
-        " and pushed.",
+        help="close the review of a promotion made in an emergency",
+        description="Record that somebody has reviewed a promotion with --hk-emergency, and what"
+        " was found. Until then `audit`, `status` and --hk-mode=verify fail. The record is"
+        " committed to housekeeping/audit/decisions, signed if approvers or"
+        " evidence_signers are configured, and pushed.",
         epilog="exit codes: 0 closed; 1 it could not be signed or committed, or does not count;"
-        " 4 wrong usage: no such emergency, nothing said, no repository",
+        " 4 wrong usage: no such emergency, no text, no repository",
     )
-    command.add_argument("run", help="the id of the run, as `audit` names it")
+    command.add_argument("run", help="the id of the run, as `audit` prints it")
     command.add_argument("found", help="what was found, in a sentence")

@@ -184,7 +184,8 @@ def test_what_is_wrong_with_the_project_is_said_and_nothing_is_left(
 
     done = shell()
 
-    assert (done.returncode, done.stdout) == (1, "")
+    code = 4 if name == "pyproject.toml" else 1
+    assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
     assert shell("--status").returncode == 3
     assert not serving(shell.folder)
@@ -197,7 +198,7 @@ def test_another_project_is_not_given_what_runs(running: Shell, tmp_path: Path) 
 
     done = other()
 
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (4, "")
     assert f"the sandbox that runs is for {running.folder}, and this is {tmp_path}" in done.stderr
     assert running("--status").returncode == 0
 
@@ -384,14 +385,21 @@ def test_a_temporary_folder_that_the_server_may_not_enter_is_passed_over(
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("promote",), ("sandbox", "--stop", "--status"), ("sandbox", "extra")]
+    "arguments",
+    [
+        (),
+        ("promote",),
+        ("sandbox", "--stop", "--status"),
+        ("sandbox", "extra"),
+        ("audit", "--nope"),
+    ],
 )
-def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_is_exit_code_4(arguments: tuple[str, ...]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest_housekeeping", *arguments], capture_output=True, text=True
     )
 
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (4, "")
     assert "usage:" in done.stderr
 
 
