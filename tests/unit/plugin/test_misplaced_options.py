@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from itertools import product
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.command_options import OPTIONS
 from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
+from support.fresh_copy import ROOT
 
 IN_EVERY_MODE = {"--hk-mode", "--hk-target", "--hk-no-commit", "--hk-reports", "--hk-json"}
 VALUES = {"--hk-to": "4711", "--hk-segments": "0", "--hk-baseline": "0", "--hk-reuse": "off"}
@@ -36,6 +38,17 @@ def modes_of(option: str) -> set[Mode]:
 def test_the_help_of_an_option_names_its_modes(option: str) -> None:
     assert modes_of(option)
     assert modes_of(option) < set(Mode)
+
+
+@pytest.mark.parametrize("option", sorted(ATTRIBUTES))
+def test_its_row_in_the_docs_begins_with_the_modes_of_its_help(option: str) -> None:
+    page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    (meaning, *_) = re.findall(rf"^\| `{option}[=`][^|]*\|[^|]*\| (.*) \|$", page, re.MULTILINE)
+    row, helped = meaning.partition(":")[0], ATTRIBUTES[option]["help"].partition(":")[0]
+    documented = set(re.findall(r"`(\w+)`", row)) if row.startswith("with ") else set()
+
+    named = set(re.findall(r"\w+", helped)) & set(Mode)
+    assert documented == (named if option in ONLY_IN_SOME else set())
 
 
 @pytest.mark.parametrize(("option", "mode"), list(product(ONLY_IN_SOME, Mode)))
