@@ -50,12 +50,14 @@ class Collector:
     """What one file names, place by place; of two facts about one place the first is kept.
 
     ``foreign``: the file speaks to another database, so a name unknown here may be its own.
+    ``runs_commands``: it starts a program of PostgreSQL's, so its lists may be arguments.
     """
 
     def __init__(self, file: str, text: str, *, foreign: bool = False) -> None:
         self.file = file
         self.text = text
         self.foreign = foreign
+        self.runs_commands = is_command(text)
         self.imports: list[Import] = []
         self._unread: list[Undecided] = []
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -114,8 +116,6 @@ class Collector:
         """The arguments of a program such as ``pg_dump``, given as a list and joined here."""
         text = visible_text(template)
         if not (is_command(text) or is_dump_option(text)):
-            return
-        if not is_command(self.text + " "):
             return
         for parts, kind, at in searched_names(text):
             name = find_name(text, parts, kind, at)

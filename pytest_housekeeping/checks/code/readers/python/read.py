@@ -58,7 +58,7 @@ def read(text: str, file: str) -> FileFacts:
     for key, site in survey.settings:
         if given := static_value(site.node, site.scope):
             collector.add_setting(key, given, span(collector, site.node, site.symbol))
-    for site in survey.lists:
+    for site in survey.lists if collector.runs_commands else ():
         items = (part(each, site.scope) for each in getattr(site.node, "elts", ()))
         spaced = itertools.chain.from_iterable((item, (" ",)) for item in items)
         collector.add_arguments(join(*spaced), span(collector, site.node, site.symbol))

@@ -37,7 +37,7 @@ def read(file: ScriptFile) -> None:
     for node in file.nodes.get("object", ()):
         _sequelize(file, node)
         _settings(file, node)
-    for node in file.nodes.get("array", ()):
+    for node in file.nodes.get("array", ()) if file.collector.runs_commands else ():
         _arguments(file, node)
     for node in (*file.nodes.get("field", ()), *file.nodes.get("method", ())):
         _objection(file, node)
