@@ -24,7 +24,7 @@ from pytest_housekeeping.sql.layouts.read import text_of
 
 @dataclass(frozen=True, kw_only=True)
 class _On:
-    """Where a file failed, for the advice."""
+    """A database for tests, as the files of history run on it."""
 
     database: StagingDatabase
     kind: str

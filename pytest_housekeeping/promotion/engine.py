@@ -195,7 +195,7 @@ class Promotion:
         try:
             applied = self.batch.apply(step)
         except SqlFailed as error:
-            raise self.run.advised(error) from None
+            raise self.run.throwaway.advised(error) from None
         return applied_result(step, applied, self.progress.attempts_of(step))
 
     def _judge(self, step: Step) -> StepResult:
@@ -221,7 +221,7 @@ class Promotion:
         try:
             applied = self.rehearsal.apply(step)
         except SqlFailed as error:
-            raise self.run.advised(error) from None
+            raise self.run.throwaway.advised(error) from None
         return applied_result(step, applied)
 
     def _file(self, step: Step) -> StepResult:

@@ -30,14 +30,11 @@ from pytest_housekeeping.sql.parse import statements_of
 File = tuple[SqlFile, str]
 
 
-class Adviser(Protocol):
-    """Who knows the server on which something failed, and which other one would do it."""
+class ThrowawayDatabase(Protocol):
+    """Where files of history run: it has a superuser, and knows which server would do what its own
+    one could not."""
 
     def advised(self, error: HousekeepingError) -> HousekeepingError: ...
-
-
-class Ground(Adviser, Protocol):
-    """The same of a throwaway database, which has a superuser."""
 
     def superuser(self) -> AbstractContextManager[LentConnection]: ...
 
@@ -90,17 +87,17 @@ def replay_segment(
     config: Config,
     connection: LentConnection,
     files: Sequence[File],
-    adviser: Ground,
+    throwaway: ThrowawayDatabase,
     before_file: Callable[[Connection, str], None] = lambda *_: None,
 ) -> None:
     """Files of history that stand together: as one transaction, as this tool has run them; those of
     another tool each by itself, and so where one could be no part of a batch, and was recorded."""
     own = layout_of(config).name == OWN
     if own and not any(file.problems or file.path in config.as_superuser for file, _ in files):
-        apply_segment(config, connection, files, adviser, before_file)
+        apply_segment(config, connection, files, throwaway, before_file)
         return
     for file, text in files:
-        replay_file(config, connection, file, text, adviser, before_file)
+        replay_file(config, connection, file, text, throwaway, before_file)
 
 
 def replay_file(
@@ -108,7 +105,7 @@ def replay_file(
     connection: LentConnection,
     file: SqlFile,
     text: str,
-    adviser: Ground,
+    throwaway: ThrowawayDatabase,
     before_file: Callable[[Connection, str], None] = lambda *_: None,
 ) -> None:
     """A file as the tool that keeps it has run it: in a transaction of its own, under the policies
@@ -124,8 +121,8 @@ def replay_file(
         places = (f"{file.path}:{each.line}:{each.column}: {each.found}" for each in unreadable)
         raise SqlFailed("\n".join(places), why=unreadable[0].why, fix=unreadable[0].fix)
     raised = file.path in config.as_superuser
-    with _superuser(config.migrator, adviser) if raised else nullcontext():
-        _as_it_ran(config, connection, file, text, adviser, before_file)
+    with _superuser(config.migrator, throwaway) if raised else nullcontext():
+        _as_it_ran(config, connection, file, text, throwaway, before_file)
 
 
 def _as_it_ran(
@@ -133,17 +130,17 @@ def _as_it_ran(
     connection: LentConnection,
     file: SqlFile,
     text: str,
-    adviser: Adviser,
+    throwaway: ThrowawayDatabase,
     before_file: Callable[[Connection, str], None],
 ) -> None:
     try:
         if not file.problems and not file.parts:
             there = replace(file, row_security=True)
-            apply_segment(config, connection, [(there, text)], adviser, before_file)
+            apply_segment(config, connection, [(there, text)], throwaway, before_file)
             return
         before_file(connection, file.path)
         for statement in statements_of(text):
-            run_plain(connection, file.path, statement, adviser)
+            run_plain(connection, file.path, statement, throwaway)
     except SqlFailed as error:
         raise _on_no_rows(file.path, error) from None
     connection.execute("RESET ROLE")
@@ -151,10 +148,10 @@ def _as_it_ran(
 
 
 @contextmanager
-def _superuser(role: str, ground: Ground) -> Iterator[None]:
+def _superuser(role: str, throwaway: ThrowawayDatabase) -> Iterator[None]:
     """The role as a superuser; what only one may own belongs to another one then."""
     name = sql.Identifier(role)
-    with ground.superuser() as connection:
+    with throwaway.superuser() as connection:
         connection.execute(sql.SQL("ALTER ROLE {} SUPERUSER").format(name))
         try:
             yield
@@ -205,13 +202,13 @@ def apply_segment(
     config: Config,
     connection: LentConnection,
     files: Sequence[File],
-    adviser: Adviser,
+    throwaway: ThrowawayDatabase,
     before_file: Callable[[Connection, str], None] = lambda *_: None,
 ) -> None:
     """Files that share a transaction, or the one that no transaction can hold; committed."""
     if any(file.transaction == "none" for file, _ in files):
         for file, text in files:
-            run_plain(connection, file.path, text, adviser)
+            run_plain(connection, file.path, text, throwaway)
         return
     transaction = begin(connection, config)
     try:
@@ -224,7 +221,7 @@ def apply_segment(
         # A connection that was lost has rolled back as well.
         with suppress(psycopg.Error):
             connection.execute("ROLLBACK")
-        raise adviser.advised(error) from None
+        raise throwaway.advised(error) from None
 
 
 def segments_of(files: Iterable[File]) -> Iterable[list[File]]:
@@ -242,17 +239,19 @@ def segments_of(files: Iterable[File]) -> Iterable[list[File]]:
         yield batch
 
 
-def run_each(connection: Connection, texts: Iterable[tuple[str, str]], adviser: Adviser) -> None:
+def run_each(
+    connection: Connection, texts: Iterable[tuple[str, str]], throwaway: ThrowawayDatabase
+) -> None:
     """What stands under sql/bootstrap/, each file from the same session: a dump empties the
     search_path, and a role that one has taken on is not meant for the next."""
     for path, text in texts:
-        run_plain(connection, path, text, adviser)
+        run_plain(connection, path, text, throwaway)
         connection.execute("RESET ROLE; RESET ALL")
 
 
-def run_plain(connection: Connection, path: str, text: str, adviser: Adviser) -> None:
+def run_plain(connection: Connection, path: str, text: str, throwaway: ThrowawayDatabase) -> None:
     """A text in no transaction but its own, as a file under sql/bootstrap/ runs."""
     try:
         connection.execute(text.encode())
     except psycopg.Error as error:
-        raise adviser.advised(explain(path, text, error)) from None
+        raise throwaway.advised(explain(path, text, error)) from None

@@ -75,10 +75,6 @@ class Run:
                 free=copy.dumped,
             )
 
-    def advised(self, error: HousekeepingError) -> HousekeepingError:
-        """The error; where the server lacks an extension, with the one that would have it."""
-        return self.throwaway.advised(error)
-
     def finish(self, *, changed: bool) -> None:
         """After the last commit or rollback: keep what is to be kept, end what can end by now."""
         self.target.after_run(changed=changed)
