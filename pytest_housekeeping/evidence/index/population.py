@@ -75,7 +75,7 @@ class Population:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ground:
+class ProvedEvidence:
     """Where a population is made from: ``root`` is the project's folder, from the repository's."""
 
     git: GitCommands
@@ -83,15 +83,15 @@ class Ground:
     root: str
 
 
-def population(ground: Ground, period: Period) -> Population:
+def population(evidence: ProvedEvidence, period: Period) -> Population:
     """What the evidence tells of a period. Nothing examined is no proof: a population without any
     audit of a promotion is not complete."""
-    records = _once(ground.proof.records)
+    records = _once(evidence.proof.records)
     entries = [each.entry for each in records if each.entry is not None]
     between = [each for each in gaps(entries) if period.has(each.after.finished_at, _begin(each))]
-    changes = [*_runs(ground, records, period), *(_outside(each) for each in between)]
+    changes = [*_runs(evidence, records, period), *(_outside(each) for each in between)]
     changes.sort(key=lambda each: (each.began, each.ended, each.run))
-    return Population(changes=tuple(changes), faults=tuple(_faults(ground, records, between)))
+    return Population(changes=tuple(changes), faults=tuple(_faults(evidence, records, between)))
 
 
 def _once(records: Sequence[Record]) -> list[Record]:
@@ -99,8 +99,10 @@ def _once(records: Sequence[Record]) -> list[Record]:
     return list({each.run: each for each in reversed(records)}.values())[::-1]
 
 
-def _faults(ground: Ground, records: Sequence[Record], between: Sequence[Gap]) -> Iterator[str]:
-    for fault in ground.proof.faults:
+def _faults(
+    evidence: ProvedEvidence, records: Sequence[Record], between: Sequence[Gap]
+) -> Iterator[str]:
+    for fault in evidence.proof.faults:
         # An emergency that nobody has looked through is a field of its own entry.
         if fault.rule != EMERGENCY_OPEN:
             yield f"{fault.object}: {fault.detail} [{fault.rule}]"
@@ -119,9 +121,9 @@ def _faults(ground: Ground, records: Sequence[Record], between: Sequence[Gap]) -
             )
 
 
-def _runs(ground: Ground, records: Sequence[Record], period: Period) -> Iterator[Change]:
-    looked_through = {each.record.run: each.closed_by for each in reviews(ground.git, records)}
-    faults = _by_object(ground.proof)
+def _runs(evidence: ProvedEvidence, records: Sequence[Record], period: Period) -> Iterator[Change]:
+    looked_through = {each.record.run: each.closed_by for each in reviews(evidence.git, records)}
+    faults = _by_object(evidence.proof)
     last: dict[tuple[str, str], RunEntry] = {}
     for record in sorted(records, key=_finished):
         entry = record.entry
@@ -129,7 +131,7 @@ def _runs(ground: Ground, records: Sequence[Record], period: Period) -> Iterator
             continue
         place = entry.target.identity if entry.target else ("", "")
         if period.has(entry.started_at, entry.finished_at):
-            wrote = written(ground.git, entry, ground.root, last.get(place))
+            wrote = written(evidence.git, entry, evidence.root, last.get(place))
             yield _run(record, entry, wrote, looked_through, faults)
         if entry.changed:
             last[place] = entry

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pytest_housekeeping.evidence.index.moments import Period
-from pytest_housekeeping.evidence.index.population import Change, Ground, population
+from pytest_housekeeping.evidence.index.population import Change, ProvedEvidence, population
 from pytest_housekeeping.evidence.proof.prove import Proof
 from pytest_housekeeping.evidence.proof.signatures import RULE as UNSIGNED
 from pytest_housekeeping.evidence.records import Record
@@ -50,10 +50,10 @@ class Row:
     sound: bool
 
 
-def rows(ground: Ground) -> list[Row]:
+def rows(evidence: ProvedEvidence) -> list[Row]:
     """All of them. An audit that cannot be read has a row as well, with what its name tells."""
-    proof = ground.proof
-    found = population(ground, Period())
+    proof = evidence.proof
+    found = population(evidence, Period())
     by_run = {each.run: each for each in found.changes if each.run}
     said = _said(proof)
     names = {each.digest: each.run for each in proof.records}

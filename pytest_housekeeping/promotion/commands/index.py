@@ -13,7 +13,7 @@ from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git.objects import INDEX, fetch_fix
 from pytest_housekeeping.evidence.index.fleet_rows import fleet_rows
 from pytest_housekeeping.evidence.index.moments import moment, period
-from pytest_housekeeping.evidence.index.population import Ground, population
+from pytest_housekeeping.evidence.index.population import ProvedEvidence, population
 from pytest_housekeeping.evidence.index.rows import Row, rows
 from pytest_housekeeping.evidence.index.schema_texts import (
     SchemaState,
@@ -78,13 +78,13 @@ def index(root: Path, asked: Asked) -> Told:
                 why="of nothing nothing is told",
                 fix=fetch_fix(repository),
             )
-        ground = Ground(git=repository, proof=proof, root="" if base == "." else base)
+        evidence = ProvedEvidence(git=repository, proof=proof, root="" if base == "." else base)
         with repository.offline():
             if asked.population:
-                return _population(root, repository, ground, asked)
+                return _population(root, repository, evidence, asked)
             if asked.at:
-                return _schema_at(ground, asked.at)
-            return _json(ground, place) if asked.json else _html(root, folder, place, ground)
+                return _schema_at(evidence, asked.at)
+            return _json(evidence, place) if asked.json else _html(root, folder, place, evidence)
 
 
 def _folder(root: Path) -> str:
@@ -134,9 +134,9 @@ def _refuse_unfit(asked: Asked) -> None:
         )
 
 
-def _population(root: Path, repository: Repository, ground: Ground, asked: Asked) -> Told:
+def _population(root: Path, repository: Repository, evidence: ProvedEvidence, asked: Asked) -> Told:
     asked_for = period(asked.since, asked.until)
-    found = population(ground, asked_for)
+    found = population(evidence, asked_for)
     if asked.target:
         against, _ = compared_with_history(root, repository, asked.hk_target)
         more = [f"{each.object}: {each.detail} [{each.rule}]" for each in against]
@@ -157,9 +157,9 @@ def _shown(faults: Sequence[str]) -> list[str]:
     return lines
 
 
-def _schema_at(ground: Ground, asked: str) -> Told:
+def _schema_at(evidence: ProvedEvidence, asked: str) -> Told:
     when = moment(asked, "--at", end=True)
-    states = list(schema_states_of(ground.git, ground.proof.records))
+    states = list(schema_states_of(evidence.git, evidence.proof.records))
     found = state_at(states, when)
     if not found:
         first = f"the first that is known is of {states[0].at}" if states else "none is kept here"
@@ -183,24 +183,24 @@ def _of(state: SchemaState) -> str:
     return f"{state.target}: as run {state.run} {verb} it at {state.at}, kept as {state.path}"
 
 
-def _json(ground: Ground, folder: str) -> Told:
-    faults = [f"{each.object}: {each.detail} [{each.rule}]" for each in ground.proof.faults]
+def _json(evidence: ProvedEvidence, folder: str) -> Told:
+    faults = [f"{each.object}: {each.detail} [{each.rule}]" for each in evidence.proof.faults]
     return Told(
-        out=index_json(_rows(ground, folder), faults), said=tuple(_shown(faults)), good=not faults
+        out=index_json(_rows(evidence, folder), faults), said=tuple(_shown(faults)), good=not faults
     )
 
 
-def _rows(ground: Ground, folder: str) -> list[Row]:
+def _rows(evidence: ProvedEvidence, folder: str) -> list[Row]:
     """Of the runs, and of those on whole fleets."""
     beside = PurePosixPath(folder).parent.as_posix()
-    found = [*rows(ground), *fleet_rows(ground.git, beside)]
+    found = [*rows(evidence), *fleet_rows(evidence.git, beside)]
     return sorted(found, key=lambda row: (row.began, row.ended, row.run), reverse=True)
 
 
-def _html(root: Path, folder: Path, place: str, ground: Ground) -> Told:
-    states = as_differences(list(schema_states_of(ground.git, ground.proof.records)))
-    table = _rows(ground, place)
-    faults = [f"{each.object}: {each.detail} [{each.rule}]" for each in ground.proof.faults]
+def _html(root: Path, folder: Path, place: str, evidence: ProvedEvidence) -> Told:
+    states = as_differences(list(schema_states_of(evidence.git, evidence.proof.records)))
+    table = _rows(evidence, place)
+    faults = [f"{each.object}: {each.detail} [{each.rule}]" for each in evidence.proof.faults]
     folder.mkdir(parents=True, exist_ok=True)
     here = frozenset(each.name for each in folder.iterdir())
     page = index_page(table, states, faults, here=here, project=root.name)

@@ -14,7 +14,7 @@ from pytest_housekeeping.model import Outcome, TargetIdentity
 from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP
 from pytest_housekeeping.promotion.repository.signers import signers_of
 from pytest_housekeeping.promotion.repository.staging_evidence import (
-    Ground,
+    EvidenceTerms,
     evidence_faults,
     read_staging_audit,
 )
@@ -38,10 +38,10 @@ def proved_rollbacks(
     """
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     wanted = {(_step(file), file.sha256): file for file in files}
-    ground = _ground(repository, config, sources, production) if wanted else None
-    if ground is None:
+    terms = _terms(repository, config, sources, production) if wanted else None
+    if terms is None:
         return found
-    for name, data in reversed(ground.audits):
+    for name, data in reversed(terms.audits):
         if not wanted:
             break
         seen = _seen(data)
@@ -49,7 +49,7 @@ def proved_rollbacks(
         if not proved:
             continue
         audit = read_staging_audit(name, data)
-        if any(evidence_faults(ground, name, data, audit)):
+        if any(evidence_faults(terms, name, data, audit)):
             continue
         for each in proved:
             file = wanted.pop(each)
@@ -73,30 +73,30 @@ def disbelieved(
     first, and why each is not believed."""
     told: dict[str, list[str]] = {file.path: [] for file in files}
     wanted = {(_step(file), file.sha256): file.path for file in files}
-    ground = _ground(repository, config, sources, production) if wanted else None
-    if ground is None:
+    terms = _terms(repository, config, sources, production) if wanted else None
+    if terms is None:
         return told
-    for name, data in reversed(ground.audits):
+    for name, data in reversed(terms.audits):
         seen = wanted.keys() & _seen(data)
         if seen:
-            faults = evidence_faults(ground, name, data, read_staging_audit(name, data))
+            faults = evidence_faults(terms, name, data, read_staging_audit(name, data))
             for fault in islice(faults, 1):
                 for each in seen:
                     told[wanted[each]].append(f"{name}: {fault}")
     return told
 
 
-def _ground(
+def _terms(
     repository: Repository | None,
     config: Config,
     sources: ProjectFiles,
     production: TargetIdentity | None,
-) -> Ground | None:
+) -> EvidenceTerms | None:
     signers = signers_of(config, sources)
     cannot_tell = signers is not None and production is None and shutil.which(PROGRAM) is None
     if repository is None or cannot_tell:
         return None
-    return Ground(
+    return EvidenceTerms(
         repository=repository,
         config=config,
         signers=signers,

@@ -37,7 +37,7 @@ _CLOCKS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class EvidenceTerms:
     """What staging audits are held against: the repository, the settings, the signers, the time.
 
     ``commit`` is the one that the run itself attests: where that of an audit is gone, as one that
@@ -91,16 +91,16 @@ def read_staging_audit(path: str, data: bytes) -> Audit:
     return from_json(data, name=path, intact=True)
 
 
-def evidence_faults(ground: Ground, path: str, data: bytes, audit: Audit) -> Iterator[str]:
+def evidence_faults(terms: EvidenceTerms, path: str, data: bytes, audit: Audit) -> Iterator[str]:
     """Why an audit cannot be what a staging run has left; nothing where it can."""
     yield from _of_its_name(path, audit)
-    yield from _on_throwaway(ground, audit)
-    if audit.run.finished_at - ground.now > _CLOCKS:
+    yield from _on_throwaway(terms, audit)
+    if audit.run.finished_at - terms.now > _CLOCKS:
         yield f"it ended in the future: {audit.run.finished_at.isoformat()}"
     yield from (fault.detail for fault in own_plan_faults(audit))
-    yield from _of_its_commit(ground, audit)
-    yield from _chained(ground, audit)
-    yield from _on_its_log(ground, path, data)
+    yield from _of_its_commit(terms, audit)
+    yield from _chained(terms, audit)
+    yield from _on_its_log(terms, path, data)
 
 
 def _of_its_name(path: str, audit: Audit) -> Iterator[str]:
@@ -110,19 +110,19 @@ def _of_its_name(path: str, audit: Audit) -> Iterator[str]:
         yield f"it is the audit of a run whose file is called {stem(audit.run)}.json"
 
 
-def _on_throwaway(ground: Ground, audit: Audit) -> Iterator[str]:
+def _on_throwaway(terms: EvidenceTerms, audit: Audit) -> Iterator[str]:
     target = audit.target
     if target is None:
         return
     if not target.system_identifier.isdecimal() or not target.server_version[:1].isdecimal():
         yield "it does not say on which server it ran, and of which version"
-    if target.system_identifier in ground.production:
+    if target.system_identifier in terms.production:
         yield f"it ran on production itself (system identifier {target.system_identifier})"
 
 
-def _of_its_commit(ground: Ground, audit: Audit) -> Iterator[str]:
+def _of_its_commit(terms: EvidenceTerms, audit: Audit) -> Iterator[str]:
     """The commit that it attests is here, and holds what it says has run."""
-    source, repository = audit.source, ground.repository
+    source, repository = audit.source, terms.repository
     if source.dirty:
         yield f"it ran on files that are in no commit: {', '.join(source.dirty_paths[:5])}"
     if source.commit is None or not OBJECT_NAME.fullmatch(source.commit):
@@ -130,8 +130,8 @@ def _of_its_commit(ground: Ground, audit: Audit) -> Iterator[str]:
         return
     commit = repository.commit(source.commit)
     if commit is None:
-        others = list(other_texts(ground, audit, ground.commit)) if ground.commit else []
-        if others or not ground.commit:
+        others = list(other_texts(terms, audit, terms.commit)) if terms.commit else []
+        if others or not terms.commit:
             yield (
                 f"the commit that it attests is not here: {source.commit}"
                 f" (git fetch origin {source.commit} brings it, where it still exists)"
@@ -142,24 +142,24 @@ def _of_its_commit(ground: Ground, audit: Audit) -> Iterator[str]:
     # In seconds: git takes years for a commit that Python has no date for.
     if audit.run.finished_at.timestamp() + _CLOCKS.total_seconds() < int(made):
         yield f"it ended before the commit was made that it attests, {commit[:12]}"
-    yield from other_texts(ground, audit, commit)
+    yield from other_texts(terms, audit, commit)
 
 
 def other_texts(
-    ground: Ground, audit: Audit, commit: str, *, but: frozenset[str] = frozenset()
+    terms: EvidenceTerms, audit: Audit, commit: str, *, but: frozenset[str] = frozenset()
 ) -> Iterator[str]:
     """What an audit says has run and a commit does not hold, or holds with another text.
 
     ``but`` are files, from the rootdir, that are not compared.
     """
-    base = ground.repository.relative(ground.config.root)
-    generated = {_in_repository(base, path) for path in ground.config.generated_code}
+    base = terms.repository.relative(terms.config.root)
+    generated = {_in_repository(base, path) for path in terms.config.generated_code}
     named = {(file.path, file.sha256) for file in audit.source.code}
     named |= {(whole_of(step.path), step.sha256) for step in audit.plan.steps if step.path}
     named = {(path.removesuffix(DOWN), sha256) for path, sha256 in named if path not in but}
     paths = {path: _in_repository(base, on_disk(path)) for path, _ in named}
-    baseline = _in_repository(base, f"{ground.config.checks}/{BASELINE}")
-    held = contents_at(ground.repository, commit, [*paths.values(), baseline])
+    baseline = _in_repository(base, f"{terms.config.checks}/{BASELINE}")
+    held = contents_at(terms.repository, commit, [*paths.values(), baseline])
     for path, sha256 in sorted(named):
         data = held.get(paths[path])
         if data is None:
@@ -182,28 +182,28 @@ def _in_repository(base: str, path: str) -> str:
     return posixpath.normpath(posixpath.join(base, path))
 
 
-def _chained(ground: Ground, audit: Audit) -> Iterator[str]:
+def _chained(terms: EvidenceTerms, audit: Audit) -> Iterator[str]:
     previous = audit.chain.previous
-    if previous is not None and previous not in ground.digests - {audit.chain.digest}:
+    if previous is not None and previous not in terms.digests - {audit.chain.digest}:
         yield f"the audit before it, {previous[:12]}, is not among the committed ones"
 
 
-def _on_its_log(ground: Ground, path: str, data: bytes) -> Iterator[str]:
+def _on_its_log(terms: EvidenceTerms, path: str, data: bytes) -> Iterator[str]:
     """Staging itself has committed it to its log, in a commit of a signer's if there are any."""
-    origins = origins_of(ground.repository, Mode.STAGING, path, data)
+    origins = origins_of(terms.repository, Mode.STAGING, path, data)
     if not origins:
         yield f"it is not on {BRANCHES}/{Mode.STAGING}, where staging keeps its evidence"
     elif not any(origin.whole for origin in origins):
         yield "which commit has brought it is not known in a shallow clone (git fetch --unshallow)"
-    elif ground.signers is not None:
-        reasons = [_unsigned(ground, origin.commit, ground.signers) for origin in origins]
+    elif terms.signers is not None:
+        reasons = [_unsigned(terms, origin.commit, terms.signers) for origin in origins]
         if all(reasons):
             yield reasons[0]
 
 
-def _unsigned(ground: Ground, commit: str, signers: bytes) -> str:
+def _unsigned(terms: EvidenceTerms, commit: str, signers: bytes) -> str:
     try:
-        signer_of(ground.repository, commit, signers)
+        signer_of(terms.repository, commit, signers)
     except EvidenceError as error:
         return error.found
     return ""

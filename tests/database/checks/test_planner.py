@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.checks.rls import judge_rule
 from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
-from pytest_housekeeping.checks.rls.expressions.never_true import STRICT, Ground
+from pytest_housekeeping.checks.rls.expressions.never_true import STRICT, KnownRows
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
     ContextPart,
@@ -307,9 +307,9 @@ def test_parts_are_the_largest_ones_without_a_column(ground: Connection) -> None
     own = "(tenant = (NULLIF(current_setting('a.b'::text, true), ''::text))::integer)"
     parts = parts_of(own, context_only)
     assert len(parts) == 1
-    assert disjuncts_of(own, context_only, {parts[0]: PartValue(type="integer")}, Ground()) == ()
+    assert disjuncts_of(own, context_only, {parts[0]: PartValue(type="integer")}, KnownRows()) == ()
     value = {parts[0]: PartValue(type="integer", text="1")}
-    (disjunct,) = disjuncts_of(own, context_only, value, Ground())
+    (disjunct,) = disjuncts_of(own, context_only, value, KnownRows())
     assert "current_setting" not in disjunct
     assert parts_of("(a = random())", context_only) == ()
     assert parts_of("(a > now())", context_only) == ()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.checks.rls.expressions.never_true import Ground, never_true
+from pytest_housekeeping.checks.rls.expressions.never_true import KnownRows, never_true
 from pytest_housekeeping.checks.rls.expressions.readable import parse_condition
 
-GROUND = Ground(
+GROUND = KnownRows(
     types=(("id", "uuid"), ("name", "text"), ("day", "date")),
     required=frozenset({"id"}),
     closed=frozenset({("app", "shut")}),

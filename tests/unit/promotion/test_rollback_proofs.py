@@ -138,5 +138,5 @@ def test_nothing_is_read_where_no_file_is_to_be_proved(
     staged: Staged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = staged.context(Mode.STAGING)
-    monkeypatch.setattr(rollback_proofs, "_ground", None)
+    monkeypatch.setattr(rollback_proofs, "_terms", None)
     assert proved_rollbacks(staged.repository, context.config, context.plan.sources, ()) == {}

@@ -31,7 +31,7 @@ _NEVER_EMPTY = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ground:
+class KnownRows:
     """What is known of rows beforehand.
 
     ``types`` and ``required`` are of the columns of the policy's own table, the latter those that
@@ -48,22 +48,22 @@ class Ground:
         return dict(self.types).get(column, "").partition("(")[0]
 
 
-def never_true(node: Any, ground: Ground) -> bool:
+def never_true(node: Any, rows: KnownRows) -> bool:
     """Whether the condition is false or NULL for every row."""
     if is_a(node, "BoolExpr"):
         if node.boolop == "AND_EXPR":
-            return any(never_true(each, ground) for each in node.args) or _contradicts(node.args)
+            return any(never_true(each, rows) for each in node.args) or _contradicts(node.args)
         if node.boolop == "OR_EXPR":
-            return all(never_true(each, ground) for each in node.args)
-        return _is_never_null(node.args[0], ground)
+            return all(never_true(each, rows) for each in node.args)
+        return _is_never_null(node.args[0], rows)
     if is_a(node, "A_Const", "TypeCast"):
-        return _is_null(node, ground) or _is_false(node)
+        return _is_null(node, rows) or _is_false(node)
     if is_a(node, "NullTest"):
-        return node.nulltesttype == "IS_NULL" and own_column(node.arg) in ground.required
+        return node.nulltesttype == "IS_NULL" and own_column(node.arg) in rows.required
     if is_a(node, "SubLink"):
-        return _no_element(node, ground)
+        return _no_element(node, rows)
     if is_a(node, "A_Expr"):
-        return _compares_nothing(node, ground)
+        return _compares_nothing(node, rows)
     return False
 
 
@@ -101,18 +101,18 @@ def as_text(node: Any) -> str | None:
     return own_column(node.arg) if names_of(node.typeName.names)[-1] in _TEXT else None
 
 
-def _compares_nothing(node: Any, ground: Ground) -> bool:
+def _compares_nothing(node: Any, rows: KnownRows) -> bool:
     """An operator with NULL on one side, or one that compares with what cannot be there."""
     if node.kind not in ("AEXPR_OP_ANY", "AEXPR_OP") or not _is_strict(node):
         return False
-    if _is_null(node.rexpr, ground):
+    if _is_null(node.rexpr, rows):
         return True
     if node.kind == "AEXPR_OP_ANY":
-        return _is_empty_array(node.rexpr, ground)
+        return _is_empty_array(node.rexpr, rows)
     in_nothing = names_of(node.name) == ("?",) and literal_of(node.lexpr) in ("[]", "{}")
     # To these operators NULL is an element of no array.
     held = names_of(node.name)[0] in ("@>", "&&") and _is_array_of_null(node.rexpr)
-    return in_nothing or held or _is_null(node.lexpr, ground) or _is_nobodys_text(node, ground)
+    return in_nothing or held or _is_null(node.lexpr, rows) or _is_nobodys_text(node, rows)
 
 
 def _is_strict(node: Any) -> bool:
@@ -120,38 +120,38 @@ def _is_strict(node: Any) -> bool:
     return len(node.name or ()) == 1 and names_of(node.name)[0] in STRICT
 
 
-def _is_nobodys_text(node: Any, ground: Ground) -> bool:
+def _is_nobodys_text(node: Any, rows: KnownRows) -> bool:
     """``uuid::text = ''``"""
     if names_of(node.name) != ("=",):
         return False
     for one, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)):
         column = as_text(one)
         if column is not None and literal_of(other) == "":
-            return ground.type_of(column) in _NEVER_EMPTY
+            return rows.type_of(column) in _NEVER_EMPTY
     return False
 
 
-def _is_never_null(node: Any, ground: Ground) -> bool:
+def _is_never_null(node: Any, rows: KnownRows) -> bool:
     """``NOT (column IS DISTINCT FROM NULL)``, where the column is never NULL."""
     if not (is_a(node, "A_Expr") and node.kind == "AEXPR_DISTINCT"):
         return False
     return any(
-        own_column(one) in ground.required and _is_null(other, ground)
+        own_column(one) in rows.required and _is_null(other, rows)
         for one, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr))
     )
 
 
-def _is_null(node: Any, ground: Ground) -> bool:
+def _is_null(node: Any, rows: KnownRows) -> bool:
     while is_a(node, "TypeCast", "CollateClause"):
         node = node.arg
     if is_a(node, "A_Const"):
         return bool(node.isnull)
     if is_a(node, "A_Expr") and node.kind == "AEXPR_OP" and _is_strict(node):
-        return _is_null(node.lexpr, ground) or _is_null(node.rexpr, ground)
+        return _is_null(node.lexpr, rows) or _is_null(node.rexpr, rows)
     if is_a(node, "SubLink") and node.subLinkType == "EXPR_SUBLINK":
         select = node.subselect
         returned = _returned(select)
-        return no_row(select, ground) or (returned is not None and _is_null(returned, ground))
+        return no_row(select, rows) or (returned is not None and _is_null(returned, rows))
     return False
 
 
@@ -164,13 +164,13 @@ def _is_false(node: Any) -> bool:
     return is_a(value, "String") and value.sval in ("f", "false")
 
 
-def _is_empty_array(node: Any, ground: Ground) -> bool:
+def _is_empty_array(node: Any, rows: KnownRows) -> bool:
     while is_a(node, "TypeCast"):
         node = node.arg
     return (
         is_a(node, "SubLink")
         and node.subLinkType == "ARRAY_SUBLINK"
-        and no_row(node.subselect, ground)
+        and no_row(node.subselect, rows)
     )
 
 
@@ -179,58 +179,54 @@ def _is_array_of_null(node: Any) -> bool:
     return array and literal_of(node) == "{NULL}"
 
 
-def _no_element(node: Any, ground: Ground) -> bool:
+def _no_element(node: Any, rows: KnownRows) -> bool:
     """``EXISTS`` or ``IN`` over nothing, or a scalar that is not true."""
     if node.subLinkType == "EXISTS_SUBLINK":
-        return no_row(node.subselect, ground)
+        return no_row(node.subselect, rows)
     if node.subLinkType == "ANY_SUBLINK":
         # IN has no operator of its own; with another than a strict one NULL may be equal.
         strict = not node.operName or names_of(node.operName) == ("=",)
         returned = _returned(node.subselect)
-        return no_row(node.subselect, ground) or (
+        return no_row(node.subselect, rows) or (
             strict
             and (
-                _is_null(node.testexpr, ground)
-                or (returned is not None and _is_null(returned, ground))
+                _is_null(node.testexpr, rows) or (returned is not None and _is_null(returned, rows))
             )
         )
     if node.subLinkType == "EXPR_SUBLINK":
         returned = _returned(node.subselect)
-        return no_row(node.subselect, ground) or (
-            returned is not None and never_true(returned, ground)
-        )
+        return no_row(node.subselect, rows) or (returned is not None and never_true(returned, rows))
     return False
 
 
-def no_row(select: Any, ground: Ground) -> bool:
+def no_row(select: Any, rows: KnownRows) -> bool:
     """Whether a sub-select returns no row."""
     if not is_a(select, "SelectStmt"):
         return False
     if select.op != "SETOP_NONE":
-        sides = no_row(select.larg, ground), no_row(select.rarg, ground)
+        sides = no_row(select.larg, rows), no_row(select.rarg, rows)
         return all(sides) if select.op == "SETOP_UNION" else sides[0]
     # An aggregate without GROUP BY returns a row of none.
     grouped = select.groupClause or select.havingClause
     if grouped or any(
-        is_a(item, "FuncCall")
-        and (item.agg_star or names_of(item.funcname)[-1] in ground.aggregates)
+        is_a(item, "FuncCall") and (item.agg_star or names_of(item.funcname)[-1] in rows.aggregates)
         for item in walk(select.targetList)
     ):
         return False
-    if select.whereClause is not None and never_true(select.whereClause, ground):
+    if select.whereClause is not None and never_true(select.whereClause, rows):
         return True
-    return any(_joins_none(item, ground) for item in select.fromClause)
+    return any(_joins_none(item, rows) for item in select.fromClause)
 
 
-def _joins_none(item: Any, ground: Ground) -> bool:
+def _joins_none(item: Any, rows: KnownRows) -> bool:
     if is_a(item, "RangeVar"):
-        return (item.schemaname or "", item.relname) in ground.closed
+        return (item.schemaname or "", item.relname) in rows.closed
     if is_a(item, "RangeSubselect"):
-        return no_row(item.subquery, ground)
+        return no_row(item.subquery, rows)
     if is_a(item, "JoinExpr"):
-        left, right = _joins_none(item.larg, ground), _joins_none(item.rarg, ground)
+        left, right = _joins_none(item.larg, rows), _joins_none(item.rarg, rows)
         kept = {
-            "JOIN_INNER": left or right or never_true(item.quals, ground),
+            "JOIN_INNER": left or right or never_true(item.quals, rows),
             "JOIN_LEFT": left,
             "JOIN_RIGHT": right,
         }

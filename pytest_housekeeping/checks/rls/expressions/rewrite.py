@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.disjuncts import disjuncts
-from pytest_housekeeping.checks.rls.expressions.never_true import Ground, never_true
+from pytest_housekeeping.checks.rls.expressions.never_true import KnownRows, never_true
 from pytest_housekeeping.checks.rls.expressions.readable import (
     only_readable,
     parse_condition,
@@ -61,7 +61,7 @@ def disjuncts_of(
     expression: str,
     context_only: ContextOnly,
     values: Mapping[ContextPart, PartValue],
-    ground: Ground,
+    rows: KnownRows,
 ) -> tuple[str, ...]:
     """The expression with the values put in, as disjuncts: it is true where one of them is. Those
     that are true for no row are left out.
@@ -69,12 +69,12 @@ def disjuncts_of(
     Raises UnreadableExpression.
     """
     used = {part: values[part] for part in parts_of(expression, context_only) if part in values}
-    key = (expression, tuple(used.items()), ground)
+    key = (expression, tuple(used.items()), rows)
     if key not in context_only.disjuncts:
         with only_readable():
             node = _Rewriter(context_only, {}, used).rewrite(parse_expression(expression))
             context_only.disjuncts[key] = tuple(
-                printed(each) for each in disjuncts(node) if not never_true(each, ground)
+                printed(each) for each in disjuncts(node) if not never_true(each, rows)
             )
     return context_only.disjuncts[key]
 

@@ -177,8 +177,8 @@ def _disjuncts(
         for part in parts_of(text, tables.context_only)
         if part in known and known[part].raised
     ]
-    ground = tables.ground(question.table, role, question.settings, text, values)
-    return disjuncts_of(text, tables.context_only, known, ground)
+    rows = tables.known_rows(question.table, role, question.settings, text, values)
+    return disjuncts_of(text, tables.context_only, known, rows)
 
 
 def _judge_plan(search: _Search, text: str, disjunct: str, result: AttemptResult) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 from pytest_housekeeping.checks.rls.expressions.called import reads_tables
 from pytest_housekeeping.checks.rls.expressions.constants import read_part_values
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
-from pytest_housekeeping.checks.rls.expressions.never_true import Ground
+from pytest_housekeeping.checks.rls.expressions.never_true import KnownRows
 from pytest_housekeeping.checks.rls.expressions.readable import (
     UnreadableExpression,
     parse_condition,
@@ -145,7 +145,7 @@ def _left_of(
 ) -> str:
     """The alternatives that do not compare every identity for just its value; "" where all do."""
     try:
-        texts = disjuncts_of(case.condition, context_only, known, Ground())
+        texts = disjuncts_of(case.condition, context_only, known, KnownRows())
     except UnreadableExpression:
         return ""
     trees = {text: parse_condition(text) for text in texts}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pytest_housekeeping.checks.rls.expressions.constants import PartValues, Settings
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.names import own_columns_in, tables_in
-from pytest_housekeeping.checks.rls.expressions.never_true import Ground
+from pytest_housekeeping.checks.rls.expressions.never_true import KnownRows
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
     disjuncts_of,
@@ -43,23 +43,23 @@ class TablesRead:
                     waiting.append(condition)
                     yield condition
 
-    def ground(
+    def known_rows(
         self, table: ProtectedTable, role: str, settings: Settings, text: str, values: PartValues
-    ) -> Ground:
+    ) -> KnownRows:
         """What is known of the rows that the text speaks of. Raises UnreadableExpression."""
-        return self._ground(table, (role, settings), text, values, frozenset())
+        return self._known_rows(table, (role, settings), text, values, frozenset())
 
-    def _ground(
+    def _known_rows(
         self,
         table: ProtectedTable,
         session: tuple[str, Settings],
         text: str,
         values: PartValues,
         under_way: frozenset[str],
-    ) -> Ground:
+    ) -> KnownRows:
         named = own_columns_in(text)
         columns = [column for column in table.columns if column.name in named]
-        return Ground(
+        return KnownRows(
             types=tuple((column.name, column.type) for column in columns),
             required=frozenset(column.name for column in columns if column.required),
             closed=frozenset(
@@ -82,9 +82,9 @@ class TablesRead:
         if not condition:
             return condition is None
         try:
-            ground = self._ground(table, session, condition, values, under_way)
+            known_rows = self._known_rows(table, session, condition, values, under_way)
             known = values.get(session, {})
-            return not disjuncts_of(condition, self.context_only, known, ground)
+            return not disjuncts_of(condition, self.context_only, known, known_rows)
         except UnreadableExpression:
             return False
 

@@ -38,7 +38,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks.shared import Judgement
 from pytest_housekeeping.promotion.repository.signers import signers_of
 from pytest_housekeeping.promotion.repository.staging_evidence import (
-    Ground,
+    EvidenceTerms,
     evidence_faults,
     other_texts,
     read_staging_audit,
@@ -67,20 +67,20 @@ def proved_in_staging(context: RunContext, production: TargetIdentity) -> Judgem
         return one, "a baseline runs nothing: it is shown to be there"
     if not any(segment.files for segment in context.plan.segments):
         return one, "nothing is pending, so nothing is to be proved"
-    ground = _ground(context, production)
+    terms = _terms(context, production)
     refused: list[str] = []
-    for path, data in reversed(ground.audits):
+    for path, data in reversed(terms.audits):
         known = plain_audit(data)
         if known is None or known["plan"].get("digest") != context.plan.digest:
             continue
-        faults = list(dict.fromkeys(_faults(context, ground, path, data)))
+        faults = list(dict.fromkeys(_faults(context, terms, path, data)))
         if not faults:
-            examined = len(ground.audits)
+            examined = len(terms.audits)
             return Verdict(examined=examined, unit="staging audits"), f"proved by {path}"
         refused += _told(path, faults)
     # What is pending depends on what the target has, and staging replays that one's past alone.
     command = f"pytest --hk-mode=staging{context.config.target.option}"
-    unproved = _unproved(context, ground, refused, command)
+    unproved = _unproved(context, terms, refused, command)
     if context.options.emergency:
         waived = _waived(command, unproved.found)
         return replace(one, findings=(waived,)), "waived by --hk-emergency"
@@ -97,8 +97,8 @@ def _waived(command: str, found: str) -> Finding:
     )
 
 
-def _ground(context: RunContext, production: TargetIdentity) -> Ground:
-    return Ground(
+def _terms(context: RunContext, production: TargetIdentity) -> EvidenceTerms:
+    return EvidenceTerms(
         repository=context.required_repository("staging has to have shown what is promoted"),
         config=context.config,
         signers=signers_of(context.config, context.plan.sources),
@@ -107,7 +107,7 @@ def _ground(context: RunContext, production: TargetIdentity) -> Ground:
     )
 
 
-def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iterator[str]:
+def _faults(context: RunContext, terms: EvidenceTerms, path: str, data: bytes) -> Iterator[str]:
     """Why an audit that names this plan's digest does not prove it."""
     try:
         audit = read_staging_audit(path, data)
@@ -120,7 +120,7 @@ def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iter
     yield from (f"{step.id} has failed" for step in audit.steps if step.outcome == "failed")
     behind = [step for step in audit.steps if step.segment > audit.plan.segments]
     yield from (f"{step.id} was skipped" for step in behind if step.outcome == "skipped")
-    yield from evidence_faults(ground, path, data, audit)
+    yield from evidence_faults(terms, path, data, audit)
     yield from plan_faults(context, audit)
     yield from _other_tools(context.source.tools, audit.source.tools)
     if context.source.commit not in (None, audit.source.commit):
@@ -128,7 +128,7 @@ def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iter
         # settings, those that count for what is proved are in the digest of the plan; of the pins
         # nothing that is proved depends.
         settings = {*(file.path for file in context.plan.settings), *context.config.pins}
-        yield from other_texts(ground, audit, context.source.commit, but=frozenset(settings))
+        yield from other_texts(terms, audit, context.source.commit, but=frozenset(settings))
 
 
 def _other_tools(here: Sequence[Tool], there: Sequence[ToolRecord]) -> Iterator[str]:
@@ -259,9 +259,11 @@ def _told(path: str, faults: list[str]) -> Iterable[str]:
     return (f"{path}: {fault}" for fault in [*faults[:_FAULTS], *more])
 
 
-def _unproved(context: RunContext, ground: Ground, refused: list[str], command: str) -> ProofFailed:
+def _unproved(
+    context: RunContext, terms: EvidenceTerms, refused: list[str], command: str
+) -> ProofFailed:
     plan = f"proves this plan ({context.plan.digest[:12]})"
-    found = f"none of {len(ground.audits)} committed staging audits {plan}"
+    found = f"none of {len(terms.audits)} committed staging audits {plan}"
     if refused:
         shown = "\n  ".join(refused[: _AUDITS * _FAULTS])
         found = f"no committed staging audit {plan}:\n  {shown}"
@@ -270,5 +272,5 @@ def _unproved(context: RunContext, ground: Ground, refused: list[str], command: 
         found,
         why="what is promoted has to be exactly what was tried",
         fix=f"run {command} on this commit{signed}; where that was done in another clone, fetch its"
-        f" evidence: {fetch_fix(ground.repository)}",
+        f" evidence: {fetch_fix(terms.repository)}",
     )
