@@ -18,6 +18,7 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError, ServerError
 from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.os_account import cache_folder, own_folder
+from pytest_housekeeping.server.server_settings import superuser_of
 from pytest_housekeeping.server.stand_in import HOST, boot_stand_in, end_stand_in, serving_pid
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -40,6 +41,7 @@ class Sandbox:
     folder: str
     programs: str
     project: str
+    administrator: str = SUPERUSER
 
     @property
     def place(self) -> str:
@@ -57,7 +59,7 @@ class Sandbox:
     def superuser(self) -> str:
         """The command for what only a server's administrator may do. No password is in it."""
         data = str(Path(self.folder) / "data")
-        login = ("-h", data, "-p", str(self.port), "-U", SUPERUSER, "-d", self.database)
+        login = ("-h", data, "-p", str(self.port), "-U", self.administrator, "-d", self.database)
         return shlex.join((self._psql(), *login))
 
     def _psql(self) -> str:
@@ -124,6 +126,7 @@ def _started(config: Config) -> Sandbox:
         promoter=config.migrator,
         database=DATABASE,
         stubs=config.stubs_and_marks,
+        administrator=superuser_of(config),
     )
     try:
         with server.superuser() as connection:
@@ -136,6 +139,7 @@ def _started(config: Config) -> Sandbox:
             folder=str(server.folder.path),
             programs=str(server.programs.folder),
             project=str(config.root),
+            administrator=server.administrator,
         )
         with os.fdopen(os.open(_state(), _NEW, 0o600), "w", encoding="utf-8") as file:
             json.dump(asdict(sandbox), file)

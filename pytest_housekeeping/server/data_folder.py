@@ -132,13 +132,15 @@ def _make(image: Path, scratch: Path, programs: Programs, account: Account) -> P
     return image
 
 
-def initialise(folder: Path, programs: Programs, account: Account) -> None:
+def initialise(
+    folder: Path, programs: Programs, account: Account, superuser: str = SUPERUSER
+) -> None:
     """Make a data folder in the empty `folder`, with a system identifier of its own.
 
     Raises `ServerError` when ``initdb`` fails, `OSError` without room.
     """
     options = [
-        *("-D", str(folder), "-U", SUPERUSER, "-E", "UTF8", "--wal-segsize=1"),
+        *("-D", str(folder), "-U", superuser, "-E", "UTF8", "--wal-segsize=1"),
         *("--auth=trust", "--no-sync", "--no-instructions"),
         *(("--no-data-checksums",) if programs.version >= 18 else ()),
     ]

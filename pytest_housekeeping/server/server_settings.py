@@ -34,6 +34,13 @@ class ServerSettings:
     database: str = ""
 
 
+def superuser_of(config: Config) -> str:
+    """How the role is called that makes a server for this project on this machine: as the platform
+    calls its own, and not as the role that runs the migrations, which may be ``postgres``."""
+    known = platform_of(config.platform).superuser or SUPERUSER
+    return known if known != config.migrator else "hk_superuser"
+
+
 def server_settings(
     config: Config,
     *,
@@ -53,6 +60,6 @@ def server_settings(
         max_locks=max_locks,
         keep=keep,
         stubs=config.stubs_and_marks,
-        superuser=platform.superuser or SUPERUSER,
+        superuser=superuser_of(config),
         database=platform.database,
     )

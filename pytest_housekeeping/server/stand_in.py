@@ -41,10 +41,10 @@ HOST = "127.0.0.1"
 _MAX_LOCKS = 320
 _PATIENCE_S = 5.0
 # The socket lies in the data folder, which nobody but the server's account enters.
-_ACCESS = f"""\
-local all {SUPERUSER} trust
-host all {SUPERUSER} {HOST}/32 reject
-host all all {HOST}/32 scram-sha-256
+_ACCESS = """\
+local all "{superuser}" trust
+host all "{superuser}" {host}/32 reject
+host all all {host}/32 scram-sha-256
 """
 
 
@@ -59,10 +59,11 @@ class StandIn:
     database: str
     promoter: str
     password: str = field(repr=False)
+    administrator: str = SUPERUSER
 
     def superuser(self) -> psycopg.Connection[Any]:
         """A connection in autocommit, over the socket."""
-        cluster = cluster_in(self.folder, self.programs, port=self.port)
+        cluster = cluster_in(self.folder, self.programs, self.administrator, port=self.port)
         return connect(cluster.conninfo(self.database))
 
     def keep(self) -> None:
@@ -77,9 +78,16 @@ class StandIn:
 
 
 def boot_stand_in(
-    *, kind: str, version: int, promoter: str, database: str, stubs: tuple[Stub, ...] = ()
+    *,
+    kind: str,
+    version: int,
+    promoter: str,
+    database: str,
+    stubs: tuple[Stub, ...] = (),
+    administrator: str = SUPERUSER,
 ) -> StandIn:
-    """Start a server on a free port of this machine; `promoter` owns its empty `database`.
+    """Start a server on a free port of this machine; `promoter` owns its empty `database`, and the
+    `administrator` made it.
 
     Its data folder is made by an ``initdb`` of its own: copies of one folder would share their
     system identifier, by which a production is known. Raises `ServerError`; nothing is left then.
@@ -91,10 +99,11 @@ def boot_stand_in(
     try:
         folder.data.mkdir(mode=0o700)
         account.give(folder.data)
-        initialise(folder.data, programs, account)
-        (folder.data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
+        initialise(folder.data, programs, account, administrator)
+        access = _ACCESS.format(superuser=administrator, host=HOST)
+        (folder.data / "pg_hba.conf").write_text(access, encoding="utf-8")
         process, port = _served(folder, programs)
-        cluster = cluster_in(folder, programs, port=port)
+        cluster = cluster_in(folder, programs, administrator, port=port)
         create_database(cluster, database, promoter, by_files=True)
         password = secrets.token_urlsafe(18)
         with connect(cluster.conninfo(database)) as connection:
@@ -110,6 +119,7 @@ def boot_stand_in(
         database=database,
         promoter=promoter,
         password=password,
+        administrator=administrator,
     )
 
 

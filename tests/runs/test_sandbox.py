@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -149,6 +150,31 @@ def test_the_promoter_is_shaped_like_a_real_one(running: Shell) -> None:
     assert shape == (True, True, False, False, False, False, True)
     assert ask(exports, "SHOW server_version").startswith("16.")
     assert (exports["PGDATABASE_PROD"], exports["PGUSER_PROD"]) == ("shop", "hk_migrator")
+
+
+@pytest.mark.parametrize(
+    ("settings", "administrator"),
+    [
+        ('migrator = "postgres"', "hk_superuser"),
+        ('platform = "supabase"\nserver_version = 18', "supabase_admin"),
+    ],
+)
+def test_the_promoter_is_shaped_so_where_it_has_the_name_of_a_superuser(
+    shell: Shell, settings: str, administrator: str
+) -> None:
+    """As the first role of many a provider is called, which is no superuser there."""
+    write(shell, "pyproject.toml", f"[tool.housekeeping]\n{settings}\n")
+    write(shell, "sql/migrations/0001_first.sql", "SELECT 1")
+    write(shell, "checks/objects.toml", "")
+    exports = shell.start()
+
+    assert exports["PGUSER_PROD"] == "postgres"
+    assert ask(exports, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
+    assert ask(exports, "SELECT rolname FROM pg_roles WHERE oid = 10") == administrator
+    command = shell("--status").stdout.splitlines()[1].partition(": ")[2]
+    asked = [*shlex.split(command), "-Atc", "SELECT current_user, current_setting('is_superuser')"]
+    done = subprocess.run(asked, capture_output=True, text=True)
+    assert done.stdout == f"{administrator}|on\n"
 
 
 def test_a_project_finds_the_roles_that_its_bootstrap_makes(shell: Shell) -> None:

@@ -18,12 +18,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.server.binaries import Programs
 from pytest_housekeeping.server.data_folder import image_path, lay_data_folder
 from pytest_housekeeping.server.os_account import server_account
 from pytest_housekeeping.server.run_folder import claim, clear_leftovers, storages
+from pytest_housekeeping.server.server_settings import server_settings
 from pytest_housekeeping.server.sources import find_programs
 from support.own_cache import own_cache
 from support.server_scripts import STOP, WAIT, asks, first_line, folder, gone, launch, run, serving
@@ -46,6 +48,19 @@ def scratch_server() -> Iterator[Server]:
 def test_the_migrator_is_shaped_like_a_production_one(connection: psycopg.Connection[Any]) -> None:
     shape = connection.execute(SHAPE).fetchone()
     assert shape == (False, False, True, False, True, True, True)
+
+
+def test_a_migrator_may_be_called_as_a_superuser_is_elsewhere(tmp_path: Path) -> None:
+    server = start(server_settings(Config(root=tmp_path, migrator="postgres")))
+    try:
+        shape = asks(server.database().migrator_conninfo, "SELECT session_user::text")
+        powers = asks(
+            server.database().migrator_conninfo,
+            "SELECT array_agg(rolname::text) FROM pg_roles WHERE rolsuper OR rolbypassrls",
+        )
+    finally:
+        server.stop()
+    assert (shape, powers) == ("postgres", ["hk_superuser"])
 
 
 def test_the_migrator_may_create_schemas_tables_and_roles(
