@@ -33,9 +33,12 @@ QUERY_RUNNERS = (
 )
 # They take other texts as well: a connection, which may lead back to this database, or a schedule.
 _RUNNERS_ELSEWHERE = (
-    *("dblink", "dblink_exec", "dblink_open", "dblink_send_query", "postgres_query"),
+    *("dblink", "dblink_exec", "dblink_open", "dblink_send_query"),
+    *("postgres_query", "postgres_execute"),
     *("schedule", "schedule_in_database"),
 )
+# Of DuckDB: a connection, a schema and a table.
+_SCANS = ("postgres_scan", "postgres_scan_pushdown")
 _TABLE_READERS = {
     **dict.fromkeys(("table_to_xml", "table_to_xmlschema", "table_to_xml_and_xmlschema"), 0),
     "connectby": 0,
@@ -152,12 +155,18 @@ def _read_sql(text: str) -> BodyNames:
 def _handed_in(tree: Any) -> Iterator[BodyNames]:
     """What is named in the texts that functions are handed to run or to read by."""
     for key, call in nodes_of(tree):
-        if key != "FuncCall":
+        if key not in ("FuncCall", "funccall"):  # funccall: of CALL
             continue
         function = call["funcname"][-1].get("String", {}).get("sval", "")
-        if function not in READ_BY_TEXT and function not in _RUNNERS_ELSEWHERE:
+        if function not in READ_BY_TEXT and function not in (*_RUNNERS_ELSEWHERE, *_SCANS):
             continue
         arguments = [_constant(each) for each in call.get("args", ())]
+        if function in _SCANS:
+            _, *parts = arguments
+            known = all(parts[:2]) and len(parts) > 1
+            names = ((tuple(parts[:2]), ReferenceKind.RELATION),) if known else ()
+            yield BodyNames(names=names, dynamic=not known)
+            continue
         if function in _TABLE_READERS:
             arguments = arguments[_TABLE_READERS[function] :][:1]
         texts = [text for text in arguments if text]

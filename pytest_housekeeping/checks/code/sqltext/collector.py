@@ -26,6 +26,7 @@ from pytest_housekeeping.checks.code.sqltext.recognize import starts_like_fragme
 from pytest_housekeeping.checks.code.sqltext.search import (
     SCHEMA_SETTINGS,
     TABLE_SETTINGS,
+    dumps_all,
     is_command,
     is_dump_option,
     is_qualified,
@@ -112,8 +113,11 @@ class Collector:
             return
         self.add_name(parts, kind, span, how=f"the setting {key}", certain=False)
 
-    def add_arguments(self, template: Template, span: Span) -> None:
-        """The arguments of a program such as ``pg_dump``, given as a list and joined here."""
+    def add_arguments(self, template: Template, span: Span, *, whole: bool = False) -> None:
+        """The arguments of a program such as ``pg_dump``, given as a list and joined here.
+
+        ``whole``: no more are added to them elsewhere.
+        """
         text = visible_text(template)
         if not (is_command(text) or is_dump_option(text)):
             return
@@ -122,6 +126,9 @@ class Collector:
             self._add_written(name, span, "a command of the shell", certain=False)
         if names_at_run_time(template):
             self.add_undecided(span, "a command of the shell names a table at run time")
+        elif whole and dumps_all(text):
+            reason = "pg_dump writes all schemas where neither -t nor -n chooses one"
+            self.add_undecided(span, reason)
 
     def add_options(self, template: Template, span: Span) -> bool:
         """Take in a connection string or options that choose a role or schema."""

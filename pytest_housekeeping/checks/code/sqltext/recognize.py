@@ -16,8 +16,10 @@ _VERB = re.compile(
 )
 _FRAGMENT = re.compile(
     r"\s*((?:(?:LEFT|RIGHT|FULL|INNER|CROSS|NATURAL)\s+(?:OUTER\s+)?)?JOIN|FROM|WHERE|AND|OR"
-    r"|UNION(?:\s+ALL)?|EXCEPT|INTERSECT|USING|,)\b"
+    r"|UNION(?:\s+ALL)?|EXCEPT|INTERSECT|USING|,)\b",
+    re.IGNORECASE,
 )
+_QUALIFIED = re.compile(r'[\w"]\.[\w"]')
 _SHOUTED = re.compile(
     r"\b(?:SELECT|FROM|INSERT|INTO|UPDATE|SET|DELETE|WHERE|JOIN|MERGE|USING|TRUNCATE|CALL|COPY|WITH"
     r"|TABLE|VALUES|CREATE|ALTER|DROP|GRANT|ON|TO|RETURNING|EXISTS|ROLE)\b"
@@ -39,8 +41,8 @@ def starts_like_sql(text: str) -> bool:
 
 
 def starts_like_fragment(text: str) -> bool:
-    """Whether it begins like a part of a statement, in capitals: ``FROM governance.ledger``."""
-    return _FRAGMENT.match(text) is not None
+    """Whether it begins like a part of a statement and has a dot: ``JOIN governance.ledger``."""
+    return _FRAGMENT.match(text) is not None and _QUALIFIED.search(text) is not None
 
 
 def reads_like_prose(found: StatementNames, names: list[WrittenName]) -> bool:

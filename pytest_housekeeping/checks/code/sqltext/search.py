@@ -26,7 +26,7 @@ _FOUND = re.compile(
     rf"|^[ \t]*-[ \t]+{_NAME.replace('name', 'entry')}[ \t]*\r?$"
     rf"|(?<=[,='\"`]){_NAME.replace('name', 'member')}(?=[,'\"`]|\r?$)"
     # pg_dump -t governance.ledger
-    rf"|(?:^|\s)-[tT][\s=]*['\"]?{_NAME.replace('name', 'option')}",
+    rf"|(?:^|\s)-t[\s=]*['\"]?{_NAME.replace('name', 'option')}",
     re.MULTILINE,
 )
 # schema = "governance", schema: governance, @schema_prefix "governance", search_path=governance
@@ -46,11 +46,13 @@ SCHEMA_SETTINGS = frozenset(["schema", "Accept-Profile", "Content-Profile"])
 
 # pg_dump -n governance: only behind such a program, other programs have a -n of their own.
 _DUMPED = re.compile(r"(?:^|\s)(?:-n[\s=]*|--schema\s)(?P<schema>[A-Za-z_][\w$]*)")
-_DUMP_OPTION = re.compile(r"(?:-[tTnN]|--(?:exclude-)?(?:table|schema))\b")
+_DUMP_OPTION = re.compile(r"(?:^|\s)(?:-[tTnN]|--(?:exclude-)?(?:table|schema))\b")
 _BEFORE_NAME = re.compile(r"(?:^|\s)(?:-[tn]|--(?:table|schema))[\s=]*$")
 _QUALIFIED = re.compile(rf"{_PART}\.{_PART}")
 _COMMAND = re.compile(r"\b(?:psql|pg_dump|pg_restore|pgbench|vacuumdb|clusterdb|reindexdb)['\"\s]")
-_DUMPS = re.compile(r"\b(?:pg_dump|pg_restore|vacuumdb|reindexdb)\b|^(?:-n|--schema)\s")
+_DUMPS = re.compile(r"\b(?:pg_dump|pg_restore|vacuumdb|reindexdb)\b|^--?[A-Za-z]")
+# What makes pg_dump write no more than a part, or nothing.
+_PART_OF_ALL = re.compile(r"\s(?:-[tneV?]|--(?:table|schema|extension|filter|version|help))(?!\w)")
 
 
 def searched_names(text: str) -> Iterator[Found]:
@@ -73,8 +75,15 @@ def is_qualified(text: str) -> bool:
 
 
 def is_dump_option(text: str) -> bool:
-    """Whether it begins with an option that chooses what ``pg_dump`` writes."""
-    return _DUMP_OPTION.match(text) is not None
+    """Whether these are options, among them one that chooses what ``pg_dump`` writes."""
+    return text.startswith("-") and _DUMP_OPTION.search(text) is not None
+
+
+def dumps_all(text: str) -> bool:
+    """Whether it is a command of ``pg_dump`` with options, of which none chooses what it writes."""
+    program, _, options = text.partition(" ")
+    is_dump = program.endswith("pg_dump") and " -" in text
+    return is_dump and _PART_OF_ALL.search(f" {options}") is None
 
 
 def names_at_run_time(template: Template) -> bool:
@@ -86,6 +95,11 @@ def names_at_run_time(template: Template) -> bool:
         and _BEFORE_NAME.search(piece) is not None
         for piece, following in itertools.pairwise(template)
     )
+
+
+def is_program(word: object) -> bool:
+    """Whether a word is the name or the path of one of PostgreSQL's programs."""
+    return isinstance(word, str) and " " not in word and is_command(f"{word} ")
 
 
 def is_command(text: str) -> bool:

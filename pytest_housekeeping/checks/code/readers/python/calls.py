@@ -78,6 +78,8 @@ def _named(site: CallSite, name: str, collector: Collector) -> Iterator[int]:
         return
     schema = next((k.value for k in site.node.keywords if k.arg in ("schema", "schema_name")), None)
     prefix = static_value(schema, site.scope) if schema is not None else None
+    if schema is not None and prefix is None and not isinstance(schema, ast.Constant):
+        collector.add_undecided(place, f"{name}() of a schema that is chosen at run time")
     kind = ReferenceKind.FUNCTION if name == "callproc" else ReferenceKind.RELATION
     collector.add_dotted(f"{prefix}.{text}" if prefix else text, kind, place, how=f"{name}()")
     yield id(argument)

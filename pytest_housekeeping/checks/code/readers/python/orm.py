@@ -71,8 +71,17 @@ def _with_schema(site: CallSite, collector: Collector) -> None:
         collector.add_name(
             (schema,), ReferenceKind.SCHEMA, place, how=f"{name}(schema=)", certain=False
         )
-    elif name in _CHOOSING_CALLS and not isinstance(keyword.value, ast.Constant):
-        collector.add_undecided(place, f"{name}() of a schema that is chosen at run time")
+    elif name in _CHOOSING_CALLS:
+        _run_time_schema(site, collector)
+
+
+def _run_time_schema(site: CallSite, collector: Collector) -> None:
+    """``schema=`` of something that this file does not tell."""
+    for keyword in site.node.keywords:
+        if keyword.arg == "schema" and not isinstance(keyword.value, ast.Constant):
+            place = span(collector, keyword.value, site.symbol)
+            reason = f"{call_name(site.node)}() of a schema that is chosen at run time"
+            collector.add_undecided(place, reason)
 
 
 def metadata_schema(survey: Survey) -> str | None:
@@ -98,10 +107,13 @@ def _read_call(site: CallSite, survey: Survey, collector: Collector, default: st
             text = static_value(target, site.scope)
             if text and _is_column(text):
                 _foreign_key(text, span(collector, target, site.symbol), collector, default)
-    elif name == "MetaData" and (schema := _schema_in(site.node, site.scope)):
-        collector.add_name(
-            (schema,), ReferenceKind.SCHEMA, place, how="MetaData(schema=)", certain=False
-        )
+    elif name == "MetaData":
+        if schema := _schema_in(site.node, site.scope):
+            collector.add_name(
+                (schema,), ReferenceKind.SCHEMA, place, how="MetaData(schema=)", certain=False
+            )
+        else:
+            _run_time_schema(site, collector)
     elif name == "Identifier" and len(given) > 1 and _is_psycopg(site.node, survey):
         parts = tuple(static_value(each, site.scope) or "" for each in given)
         collector.add_name(
@@ -115,7 +127,10 @@ def _table(site: CallSite, name: str | None, collector: Collector, default: str 
         collector.add_undecided(place, "Table() of a name that is made at run time")
         return
     _, metadata, *columns = site.node.args
-    schema = _schema_in(site.node, site.scope) or _schema_of(metadata, site.scope) or default
+    own = _schema_in(site.node, site.scope)
+    if own is None:
+        _run_time_schema(site, collector)
+    schema = own or _schema_of(metadata, site.scope) or default
     names = tuple(_columns(columns, site.scope))
     collector.add_relation(schema, name, place, how="Table()", columns=names)
 
@@ -182,10 +197,16 @@ def _foreign_key(text: str, place: Span, collector: Collector, default: str | No
 
 
 def _translated(site: CallSite, collector: Collector) -> None:
-    """``execution_options(schema_translate_map={None: "governance"})``."""
+    """``schema_translate_map={None: "governance"}``, also as ``execution_options={...}``."""
+    given: list[tuple[object, ast.expr]] = []
     for keyword in site.node.keywords:
-        if keyword.arg == "schema_translate_map" and isinstance(keyword.value, ast.Dict):
-            for value in keyword.value.values:
+        given.append((keyword.arg, keyword.value))
+        if keyword.arg == "execution_options" and isinstance(keyword.value, ast.Dict):
+            keys = (getattr(key, "value", None) for key in keyword.value.keys)
+            given += zip(keys, keyword.value.values, strict=True)
+    for key, options in given:
+        if key == "schema_translate_map" and isinstance(options, ast.Dict):
+            for value in options.values:
                 if isinstance(value, ast.Constant) and value.value is None:
                     continue
                 place = span(collector, value, site.symbol)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import itertools
 import warnings
+from collections.abc import Sequence
 
 from pytest_housekeeping.checks.code.facts import FileFacts
 from pytest_housekeeping.checks.code.readers.python import calls, models, orm
 from pytest_housekeeping.checks.code.readers.python.sinks import add_text
-from pytest_housekeeping.checks.code.readers.python.survey import span
+from pytest_housekeeping.checks.code.readers.python.survey import CallSite, Survey, TextSite, span
 from pytest_housekeeping.checks.code.readers.python.text import part, static_value
 from pytest_housekeeping.checks.code.readers.python.walk import survey_of
 from pytest_housekeeping.checks.code.sqltext.collector import Collector
+from pytest_housekeeping.checks.code.sqltext.search import is_program
 from pytest_housekeeping.checks.code.sqltext.template import join
 from pytest_housekeeping.checks.code.vocabulary import vocabulary
 
@@ -58,11 +60,27 @@ def read(text: str, file: str) -> FileFacts:
     for key, site in survey.settings:
         if given := static_value(site.node, site.scope):
             collector.add_setting(key, given, span(collector, site.node, site.symbol))
-    for site in survey.lists if collector.runs_commands else ():
-        items = (part(each, site.scope) for each in getattr(site.node, "elts", ()))
-        spaced = itertools.chain.from_iterable((item, (" ",)) for item in items)
-        collector.add_arguments(join(*spaced), span(collector, site.node, site.symbol))
+    if collector.runs_commands:
+        _commands(survey, collector)
     for site in survey.texts:
         if id(site.node) not in done and not site.is_message:
             add_text(site, collector, how="python text", sink=False)
     return collector.facts()
+
+
+def _commands(survey: Survey, collector: Collector) -> None:
+    """``["pg_dump", "-t", "governance.ledger"]``, and the same as arguments of a call."""
+    # Of calls only those that begin with the program: add_argument("-t", name) is none.
+    calls = [site for site in survey.calls if _is_program(site.node.args[:1])]
+    handed = {id(each) for site in survey.calls for each in (site.node, *site.node.args)}
+    given: list[tuple[CallSite | TextSite, Sequence[ast.expr]]]
+    given = [(site, getattr(site.node, "elts", ())) for site in survey.lists]
+    for site, items in (*given, *((site, site.node.args) for site in calls)):
+        parts = (part(each, site.scope) for each in items)
+        spaced = itertools.chain.from_iterable((each, (" ",)) for each in parts)
+        place = span(collector, site.node, site.symbol)
+        collector.add_arguments(join(*spaced), place, whole=id(site.node) in handed)
+
+
+def _is_program(words: Sequence[ast.expr]) -> bool:
+    return any(isinstance(each, ast.Constant) and is_program(each.value) for each in words)

@@ -96,11 +96,14 @@ def _declaration(file: ScriptFile, call: Node, given: list[Node]) -> None:
             add_table(file, given[0], schema, how=how, certain=True, columns=columns)
     elif name in _DRIZZLE_TABLES:
         add_table(file, given[0], None, how=f"{name}()", certain=True, columns=columns)
-    elif name == "pgSchema" and (text := file.static_value(given[0])) is not None:
-        place = file.span(given[0])
-        file.collector.add_name(
-            (text,), ReferenceKind.SCHEMA, place, how="pgSchema()", certain=False
-        )
+    elif name == "pgSchema":
+        place, text = file.span(given[0]), file.static_value(given[0])
+        if text is None:
+            file.collector.add_undecided(place, "pgSchema() of a name that is made at run time")
+        else:
+            file.collector.add_name(
+                (text,), ReferenceKind.SCHEMA, place, how="pgSchema()", certain=False
+            )
     elif name in ("Entity", "ViewEntity", "JoinTable"):
         _entity(file, given)
 

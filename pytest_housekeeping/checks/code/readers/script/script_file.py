@@ -24,6 +24,7 @@ _MAPPERS = ("typeorm", "@mikro-orm/", "sequelize", "pg-promise", "@supabase/", "
 _UNREAD_MODULES = vocabulary(
     """
     massive bookshelf waterline orchid-orm zapatos rake-db sutando ts-sql-query
+    pg-format node-pg-format
     @adonisjs/lucid @loopback/repository
     graphql-request graphql-tag urql @urql/core @apollo/client apollo-boost react-relay
     """
