@@ -145,3 +145,28 @@ def test_what_only_looks_like_a_name_is_none(tmp_path: Path, name: str, text: st
     found = read(tmp_path, name, text)
     assert named(found) == set()
     assert undecided(found) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "reasons"),
+    [
+        (
+            "{{ config(a='b') }}\nSELECT * FROM {{ ref('orders') }} JOIN {{ this }} USING (x)",
+            set(),
+            0,
+        ),
+        ("SELECT * FROM {{ source('governance', 'ledger') }}", {"governance.ledger"}, 0),
+        (
+            "SELECT * FROM governance.ledger\n{% if x %} WHERE a {% endif %}",
+            {"governance.ledger"},
+            0,
+        ),
+        ("SELECT * FROM {{ table }}", set(), 1),
+        ("SELECT * FROM {{ a }} JOIN governance.ledger USING (x)", {"governance.ledger"}, 1),
+        ("SELECT '{{1,2},{3,4}}'::int[] FROM governance.ledger; SELEC", {"governance.ledger"}, 1),
+    ],
+)
+def test_templates_of_dbt(tmp_path: Path, text: str, names: set[str], reasons: int) -> None:
+    found = read(tmp_path, "a.sql", text)
+    assert named(found) == names
+    assert len(undecided(found)) == reasons
