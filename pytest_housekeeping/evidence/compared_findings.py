@@ -80,19 +80,25 @@ def compared(document: _Fields, earlier: Iterable[_Fields], why_not: str = "") -
     let_stand = {(each["rule"], each["object"]) for each in exempted}
     with_text = _same_version(document, known)
     left = Counter(_identity(each, with_text=with_text) for each in document["findings"])
+    since = _since(document["findings"], known, with_text=with_text)
+    # Told of the same object at another level, or otherwise, it is another one now, and not fixed.
+    seen = zip(document["findings"], since, strict=True)
+    other = Counter(_subject(each) for each, at in seen if not at)
     fixed = []
     for old in known.findings:
         name = _identity(old, with_text=with_text)
         left[name] -= 1
         if left[name] < 0 and (old["rule"], _PLACE.sub("", old["object"])) not in let_stand:
-            fixed.append(old)
+            other[_subject(old)] -= 1
+            if other[_subject(old)] < 0:
+                fixed.append(old)
     newest = known.runs[0] if known.runs else None
     return Compared(
         run=str(newest["run"]["id"]) if newest else "",
         at=_started(newest) if newest else "",
         commit=str(newest["source"].get("commit") or "") if newest else "",
         why_not="" if newest else why_not,
-        since=_since(document["findings"], known, with_text=with_text),
+        since=since,
         fixed=tuple(fixed),
         exempted=exempted,
     )
@@ -128,6 +134,11 @@ def _identity(finding: _Fields, *, with_text: bool) -> tuple[str, ...]:
     """With what was seen, but for numbers, which grow: another version may word it otherwise."""
     text = _NUMBER.sub("#", str(finding["detail"])) if with_text else ""
     return (*identity_of(finding), text)
+
+
+def _subject(finding: _Fields) -> tuple[str, ...]:
+    """What a finding is of, whatever it says."""
+    return str(finding["rule"]), str(finding["object"]), str(finding.get("role", ""))
 
 
 def _judged(document: _Fields) -> dict[str, _Fields]:

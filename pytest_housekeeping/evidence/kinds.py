@@ -11,8 +11,10 @@ from pytest_housekeeping.model import Level
 GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTICE: 2}
 # Of one kind so many are told in full; of more, one, with the names of the others.
 EACH = 3
-# What keeps files out of a plan is something else in each of them.
-_EACH_ITS_OWN = frozenset(["sql-file"])
+# What keeps files out of a plan, or differs from production, is something else in each: so many of
+# them are told in full.
+_EACH_ITS_OWN = frozenset(["baseline", "drift", "rollback-differs", "sql-file"])
+_OWN = 20
 
 _OPEN = (
     "rls-not-enabled",
@@ -102,8 +104,14 @@ class FindingKind(Generic[Found]):
     @property
     def in_full(self) -> tuple[Found, ...]:
         """Those to tell in full: all of them, or one that stands for the rest."""
-        alike = len(self.findings) > EACH and self.rule not in _EACH_ITS_OWN
-        return self.findings[:1] if alike else self.findings
+        if self.rule in _EACH_ITS_OWN:
+            return self.findings[:_OWN]
+        return self.findings[:1] if len(self.findings) > EACH else self.findings
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The objects of those that are not told in full."""
+        return tuple(each.object for each in self.findings[len(self.in_full) :])
 
 
 def causes_of(findings: Sequence[Told]) -> list[str]:

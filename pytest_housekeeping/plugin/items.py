@@ -38,8 +38,8 @@ def _told(findings: Sequence[Finding]) -> Iterator[str]:
     """What is alike, and what follows from it, is told by name: all of it is in the audit."""
     for kind in kinds_of(findings):
         yield from map(str, kind.in_full)
-        if others := kind.objects[1:] if len(kind.findings) > len(kind.in_full) else ():
-            yield f"  and {len(kind.findings) - 1:,} more of this kind: {named(others)}"
+        if left := kind.left:
+            yield f"  and {len(left):,} more of this kind: {named(left)}"
         if kind.below:
             yield f"  with it: {named([f'{each.rule} {each.object}' for each in kind.below])}"
 

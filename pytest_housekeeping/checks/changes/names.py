@@ -11,6 +11,7 @@ from pytest_housekeeping.checks.changes.subject import Subject, line, table_of
 
 _ALTER_PAGE = "https://www.postgresql.org/docs/16/sql-altertable.html"
 _LABEL = re.compile(r"'(?:[^']|'')*'")
+_READ_LIKE_A_VIEW = ("view", "materialized view", "foreign table", "table")
 _RETURNS = re.compile(r"^ RETURNS (.*)$", re.MULTILINE)
 
 
@@ -38,9 +39,11 @@ def _labels(subject: Subject) -> Iterator[Hit]:
 
 
 def _views(subject: Subject) -> Iterator[Hit]:
+    made = {each.object for kind in _READ_LIKE_A_VIEW for each in subject.made(kind)}
     for kind in ("view", "materialized view", "foreign table"):
         for each in subject.dropped(kind):
-            yield Hit(object=each.object, said=f"is gone: a {kind}")
+            if each.object not in made:
+                yield Hit(object=each.object, said=f"is gone: a {kind}")
 
 
 def _calls(subject: Subject) -> Iterator[Hit]:

@@ -205,11 +205,10 @@ def _rows(kinds: Sequence[FindingKind[FindingRecord]]) -> Iterator[str]:
 
 def _finding(kind: FindingKind[FindingRecord], finding: FindingRecord) -> str:
     objects, detail = cell(finding.object), cell(finding.detail)
-    if len(kind.findings) > len(kind.in_full):
-        objects = f"{len(kind.findings):,}: {cell(named(kind.objects))}"
-        detail = (
-            f"{cell(finding.object)}: {detail}; and {len(kind.findings) - 1:,} more of this kind"
-        )
+    left = kind.left if finding is kind.in_full[-1] else ()
+    if left:
+        objects = f"{len(left) + 1:,}: {cell(named((finding.object, *left)))}"
+        detail = f"{cell(finding.object)}: {detail}; and {len(left):,} more of this kind"
     if kind.below and finding is kind.in_full[-1]:
         below = named([f"{each.rule} {each.object}" for each in kind.below])
         detail += f" with it: {cell(below)}"

@@ -220,13 +220,13 @@ def _finding(
 ) -> str:
     said = [code(hide(each)) for each in (finding.rule, finding.object, finding.detail)]
     fix = f"; fix: {code(hide(finding.fix))}" if finding.fix else ""
-    more = len(kind.findings) - len(kind.in_full)
-    others = f"; and {more:,} more of this kind: {code(hide(named(kind.objects[1:])))}"
+    left = kind.left
+    others = f"; and {len(left):,} more of this kind: {code(hide(named(left)))}"
     below = f"; with it {len(kind.below):,} that follow from it"
     last = finding is kind.in_full[-1]
     return (
         f"- {finding.level}: {', '.join(filter(None, said))}{fix}"
-        f"{others * bool(last and more)}{below * bool(last and kind.below)}"
+        f"{others * bool(last and left)}{below * bool(last and kind.below)}"
     )
 
 

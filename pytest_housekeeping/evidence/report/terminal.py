@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import named
@@ -163,14 +164,17 @@ def _stood(kind: FindingKind[FindingRecord]) -> str:
 def _kind_lines(kind: FindingKind[FindingRecord]) -> list[str]:
     """Findings of one rule, and by name what follows from them; of many, one stands for all."""
     lines = []
+    shown, left = kind.in_full, kind.left
     count = len(kind.findings)
-    for finding in kind.in_full:
-        many = f" ({count:,} of this kind, here the first)" if count > len(kind.in_full) else ""
+    many = f" ({count:,} of this kind, here the first)" if left and not shown[1:] else ""
+    for finding, below in zip_longest(shown, shown[1:]):
         head = f"{finding.level}: {finding.rule}: {finding.object}: {finding.detail}{many}"
         lines += _indented(head)
-        lines += _indented(f"fix: {finding.fix}", "    ") if finding.fix else []
-    if count > len(kind.in_full):
-        lines += _indented(f"on: {named(kind.objects)}", "    ")
+        if finding.fix and (below is None or below.fix != finding.fix):
+            lines += _indented(f"fix: {finding.fix}", "    ")
+    if left:
+        on = f"and {len(left):,} more: {named(left)}" if shown[1:] else f"on: {named(kind.objects)}"
+        lines += _indented(on, "    ")
     if kind.below:
         told = (f"{each.rule} {each.object}" for each in kind.below)
         lines += _indented(f"with it: {named(tuple(dict.fromkeys(told)))}", "    ")

@@ -38,3 +38,12 @@ def test_what_is_gone_is_told_of_the_file_that_drops_it(standing: Standing) -> N
     found = judged(standing.batch, files)
     (gone,) = [each for each in found if each.rule == "column-dropped"]
     assert ", by 0002_it.sql." in gone.detail
+
+
+@pytest.mark.parametrize("kind", ["MATERIALIZED VIEW", "TABLE"])
+def test_a_view_of_whose_name_something_else_is_made_is_not_gone(
+    standing: Standing, kind: str
+) -> None:
+    again = f"CREATE {kind} shop.due AS SELECT id, about FROM shop.orders;"
+    found = judged(standing.batch, [f"DROP VIEW shop.due;\n{again}"])
+    assert "view-dropped" not in {each.rule for each in found}

@@ -105,6 +105,16 @@ def test_what_stays_is_not_told(shop: Connection, batch: str) -> None:
     assert list(losses(before, held(shop))) == []
 
 
+def test_what_a_default_refers_to_is_made_as_well(shop: Connection) -> None:
+    """The copy has no rows, also not those that a migration has put there."""
+    shop.execute(
+        "CREATE TABLE shop.tongue (code text PRIMARY KEY);"
+        "ALTER TABLE shop.item ADD tongue text NOT NULL DEFAULT 'en' REFERENCES shop.tongue,"
+        " ADD other text DEFAULT 'en' REFERENCES shop.tongue"
+    )
+    assert seeded(shop, "SELECT").rows["shop.item"] == 2
+
+
 def test_a_table_that_gets_no_row_says_why(shop: Connection) -> None:
     shop.execute("ALTER TABLE shop.item ADD CHECK (id > 10 AND id < 5)")
     found = seeded(shop, "SELECT")

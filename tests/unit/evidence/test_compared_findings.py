@@ -122,9 +122,11 @@ def test_a_line_that_moves_and_a_number_that_grows_are_nothing_new() -> None:
     twice = run(2, [result(CODE, moved, NAMES, rows)], [first])
     assert told(twice) == (["app/a.py:3:7"], ["app/a.py:40:7", "venture.t"], [])
     worse = run(2, [result(CODE, NAMES, replace(rows, level=Level.ERROR))], [first])
-    assert told(worse) == (["venture.t"], ["app/a.py:3:7"], ["venture.t"])
+    assert told(worse) == (["venture.t"], ["app/a.py:3:7"], [])
+    one_less = run(3, [result(CODE, NAMES, replace(rows, level=Level.ERROR))], [twice])
+    assert told(one_less) == (["venture.t"], ["app/a.py:3:7"], ["app/a.py:3:7"])
     seen = run(2, [result(CODE, NAMES, replace(rows, detail="and is read by all"))], [first])
-    assert told(seen)[0] == ["venture.t"]
+    assert told(seen) == (["venture.t"], ["app/a.py:3:7"], [])
 
 
 def test_another_version_may_word_it_otherwise() -> None:

@@ -75,6 +75,21 @@ def test_few_of_a_kind_are_told_in_full() -> None:
     assert kind.in_full == kind.findings
 
 
+def test_what_differs_from_production_is_told_of_each() -> None:
+    findings = [
+        replace(found("baseline", f"table desk.t{n}"), detail=f"column c{n}: null", fix="bring it")
+        for n in range(25)
+    ]
+    for many, left in ((5, 0), (25, 5)):
+        record = sample(results=(passed(steps()[0], findings=tuple(findings[:many])),))
+        failed = passed(steps()[0], findings=tuple(findings[:many]))
+        text = "\n".join(terminal_summary(record))
+        assert text.count("fix: bring it") == 1
+        for shown in (text, str(GateFailed(failed)), step_summary(record)):
+            assert sum(f"c{n}: null" in shown for n in range(many)) == many - left
+            assert ("5 more" in shown) == bool(left)
+
+
 def test_one_cause_is_one_finding() -> None:
     findings = told(
         [

@@ -101,9 +101,10 @@ class RowMaker:
             for each in [shape.column(name)]
             if each is not None and each.required and not each.generated
         }
-        # A reference that may stay NULL needs no parent.
+        # A reference that may stay NULL needs no parent; what a default says may have none.
+        leading = required | {each.name for each in shape.columns if self.fill and each.default}
         for reference in shape.references:
-            if set(reference.columns) & (required | fixed.keys()):
+            if set(reference.columns) & (leading | fixed.keys()):
                 self._add_reference(shape, who, reference, fixed)
         for reference in self.joins.get(shape.object, ()):
             self._add_reference(shape, who, reference, fixed)
