@@ -49,10 +49,10 @@ def adopt(production: Production) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def whole(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Production:
+@pytest.fixture
+def whole(rehearsed: Rehearsal, tmp_path: Path) -> Production:
     """A production in which everything is that was ever committed."""
-    production = rehearsed.fresh(tmp_path_factory.mktemp("whole"))
+    production = rehearsed.fresh(tmp_path / "whole")
     production.change({"pyproject.toml": UNPROVED})
     run = production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output
