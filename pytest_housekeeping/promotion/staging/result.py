@@ -181,8 +181,8 @@ def _prove(
         row = superuser.execute("SELECT pg_catalog.current_setting('is_superuser')").fetchone()
     if row == ("on",):
         dump = dump_schema(database.superuser_conninfo, server_major=major, rows=rows)
-        dumped()
         whole = with_owners(connection, dump)
+        dumped()
         prove = partial(prove_result, throwaway.server, whole, expected, server_major=major)
         return known(dump, expected, prove)
     # On a given server whose owner is no superuser, not every role can be given its objects.
